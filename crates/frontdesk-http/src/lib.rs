@@ -1,0 +1,45 @@
+//! HTTP/1 on the wire: strict heads, framing and chunked bodies. Pure functions over byte slices: no
+//! sockets, no clock, no allocation on the common path.
+
+mod chunk;
+mod fault;
+mod field;
+mod limits;
+mod request;
+mod response;
+
+pub use chunk::{ChunkDecoder, ChunkEvent};
+pub use fault::Fault;
+pub use field::{Field, Known, is_token, is_value};
+pub use limits::HeadLimits;
+pub use request::{Method, RequestHead, TargetForm, Upgrade, parse_request};
+pub use response::{ResponseHead, ResponseFraming, parse_response};
+
+/// How a message body is delimited (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// No body.
+    None,
+    /// Exactly so many bytes.
+    Length(u64),
+    /// The chunked coding.
+    Chunked,
+}
+
+/// The HTTP versions this codec speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+/// Outcome of parsing a head that may not be whole yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// The head ends here: its length in bytes, empty lines before it included.
+    Complete(usize),
+    /// More bytes are needed.
+    Partial,
+}

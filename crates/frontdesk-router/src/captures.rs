@@ -1,0 +1,34 @@
+//! What the variables of a matched rule captured.
+
+/// Values of the variables of the matched rule, as ranges into the canonical path it matched.
+///
+/// Reusable: keep one per connection and hand it to [`crate::Router::find`] for each request. Up to
+/// eight variables are kept without allocation. The order is that of [`crate::Router::variables`].
+#[derive(Debug, Default, Clone)]
+pub struct Captures {
+    ranges: Vec<(u32, u32)>,
+}
+
+impl Captures {
+    /// Empty captures.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many variables the matched rule has.
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Whether the matched rule has no variables.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of variable `index` within `path`, the path given to `find`. `None` where the index is
+    /// out of range or a regex group took no part in the match.
+    pub fn get<'p>(&self, index: usize, path: &'p [u8]) -> Option<&'p [u8]> {
+        let (start, end) = *self.ranges.get(index)?;
+        path.get(start as usize..end as usize)
+    }
+}

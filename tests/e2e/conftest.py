@@ -1,0 +1,47 @@
+"""Fixtures of the end-to-end tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.harness import Gateway, RecordingUpstream
+
+
+@pytest.fixture
+def upstream() -> Iterator[RecordingUpstream]:
+    """An upstream of this test alone, answering 200 "ok" until scripted."""
+    with RecordingUpstream() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_upstream() -> Iterator[RecordingUpstream]:
+    """An upstream for a whole module: `clear()` and `answer(…)` it in each test."""
+    with RecordingUpstream() as running:
+        yield running
+
+
+@pytest.fixture
+def gateway_of() -> Iterator[Callable[..., Gateway]]:
+    """Starts gateways and stops them after the test: `gateway_of(config, **options)`."""
+    with ExitStack() as stack:
+
+        def start(config: Mapping[str, Any] | str, **options: Any) -> Gateway:
+            return stack.enter_context(Gateway(config, **options))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_gateway() -> Iterator[Callable[..., Gateway]]:
+    """Like `gateway_of`, but the gateways live as long as the module's tests."""
+    with ExitStack() as stack:
+
+        def start(config: Mapping[str, Any] | str, **options: Any) -> Gateway:
+            return stack.enter_context(Gateway(config, **options))
+
+        yield start

@@ -1,0 +1,36 @@
+"""What the end-to-end tests stand on: a real gateway, recording upstreams, raw clients, load."""
+
+from tests.harness.gateway import Gateway
+from tests.harness.load import Load
+from tests.harness.ports import free_port
+from tests.harness.raw import Connection, Response, raw, request
+from tests.harness.upstream import (
+    Drip,
+    RecordedConnection,
+    RecordedRequest,
+    RecordingUpstream,
+    Reset,
+    Stall,
+    Truncate,
+    ok,
+)
+from tests.harness.waiting import eventually
+
+__all__ = [
+    "Connection",
+    "Drip",
+    "Gateway",
+    "Load",
+    "RecordedConnection",
+    "RecordedRequest",
+    "RecordingUpstream",
+    "Reset",
+    "Response",
+    "Stall",
+    "Truncate",
+    "eventually",
+    "free_port",
+    "ok",
+    "raw",
+    "request",
+]

@@ -1,0 +1,1 @@
+"""The compiled configuration: its models, its bytes and its hash."""

@@ -1,24 +1,30 @@
 //! HTTP/1 on the wire: strict heads, framing and chunked bodies. Pure functions over byte slices: no
 //! sockets, no clock, no allocation on the common path.
 
+mod bytes;
 mod chunk;
 mod fault;
 mod field;
+mod known;
 mod limits;
+mod method;
 mod request;
 mod response;
 
 pub use chunk::{ChunkDecoder, ChunkEvent};
 pub use fault::Fault;
-pub use field::{Field, Known, is_token, is_value};
-pub use limits::HeadLimits;
-pub use request::{Method, RequestHead, TargetForm, Upgrade, parse_request};
-pub use response::{ResponseHead, ResponseFraming, parse_response};
+pub use field::{Field, is_token, is_value};
+pub use known::Known;
+pub use limits::{HeadLimits, TrailerLimits, Underscores};
+pub use method::Method;
+pub use request::{RequestHead, Span, TargetForm, Upgrade, head_may_be_complete, parse_request};
+pub use response::{ResponseFraming, ResponseHead, parse_response};
 
 /// How a message body is delimited (RFC 9112 §6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Framing {
     /// No body.
+    #[default]
     None,
     /// Exactly so many bytes.
     Length(u64),
@@ -27,11 +33,12 @@ pub enum Framing {
 }
 
 /// The HTTP versions this codec speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0
     Http10,
     /// HTTP/1.1
+    #[default]
     Http11,
 }
 

@@ -1,0 +1,278 @@
+//! Field names the gateway acts upon, recognised by length and word compare.
+
+/// The longest name in `NAMES` fits in this many words of eight bytes.
+const WORDS: usize = 3;
+const CASE: u64 = 0x2020_2020_2020_2020;
+
+type Words = [u64; WORDS];
+
+macro_rules! known {
+    ($( $variant:ident = $name:literal, )*) => {
+        /// What a field name means to the gateway.
+        #[repr(u8)]
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Known {
+            /// Nothing.
+            Other,
+            /// The name has `_` and is not an alias of an identity or forwarding field.
+            Underscore,
+            /// States an identity towards the upstream (`X-Consumer-*` and so on), or is an alias with `_`
+            /// of such a field or of a forwarding field: never taken over from a client.
+            Identity,
+            $( #[doc = $name] $variant, )*
+        }
+
+        const NAMES: &[(&str, Known)] = &[
+            ("x-plan", Known::Identity),
+            ("client-cert", Known::Identity),
+            ("client-cert-chain", Known::Identity),
+            $( ($name, Known::$variant), )*
+        ];
+    };
+}
+
+known! {
+    Host = "host",
+    Connection = "connection",
+    ContentLength = "content-length",
+    TransferEncoding = "transfer-encoding",
+    Expect = "expect",
+    Upgrade = "upgrade",
+    Te = "te",
+    Trailer = "trailer",
+    KeepAlive = "keep-alive",
+    ProxyConnection = "proxy-connection",
+    ProxyAuthenticate = "proxy-authenticate",
+    ProxyAuthorization = "proxy-authorization",
+    Http2Settings = "http2-settings",
+    Via = "via",
+    XForwardedFor = "x-forwarded-for",
+    XForwardedProto = "x-forwarded-proto",
+    XForwardedHost = "x-forwarded-host",
+    XForwardedPort = "x-forwarded-port",
+    XForwardedPrefix = "x-forwarded-prefix",
+    Forwarded = "forwarded",
+    XRealIp = "x-real-ip",
+    XRequestId = "x-request-id",
+    Traceparent = "traceparent",
+    Tracestate = "tracestate",
+    Accept = "accept",
+    AcceptEncoding = "accept-encoding",
+    AcceptLanguage = "accept-language",
+    Age = "age",
+    Allow = "allow",
+    Authorization = "authorization",
+    CacheControl = "cache-control",
+    ContentEncoding = "content-encoding",
+    ContentRange = "content-range",
+    ContentType = "content-type",
+    Cookie = "cookie",
+    Date = "date",
+    Etag = "etag",
+    Expires = "expires",
+    IfMatch = "if-match",
+    IfModifiedSince = "if-modified-since",
+    IfNoneMatch = "if-none-match",
+    IfRange = "if-range",
+    IfUnmodifiedSince = "if-unmodified-since",
+    LastModified = "last-modified",
+    Location = "location",
+    MaxForwards = "max-forwards",
+    Origin = "origin",
+    Pragma = "pragma",
+    ProxyStatus = "proxy-status",
+    Range = "range",
+    Referer = "referer",
+    RetryAfter = "retry-after",
+    SecWebsocketKey = "sec-websocket-key",
+    SecWebsocketVersion = "sec-websocket-version",
+    Server = "server",
+    SetCookie = "set-cookie",
+    UserAgent = "user-agent",
+    Vary = "vary",
+    WwwAuthenticate = "www-authenticate",
+}
+
+/// Prefixes of names that state an identity.
+const IDENTITY: [&str; 6] = [
+    "x-consumer-",
+    "x-authenticated-",
+    "x-credential-",
+    "x-auth-request-",
+    "x-ssl-client-",
+    "x-client-cert",
+];
+
+const LENGTHS: usize = 8 * WORDS + 1;
+const BUCKET: usize = 10;
+
+/// Names by their length; unused places hold zero words, which no name has.
+static BY_LENGTH: [[(Words, Known); BUCKET]; LENGTHS] = by_length();
+
+const fn by_length() -> [[(Words, Known); BUCKET]; LENGTHS] {
+    let mut table = [[([0; WORDS], Known::Other); BUCKET]; LENGTHS];
+    let mut used = [0; LENGTHS];
+    let mut index = 0;
+    while index < NAMES.len() {
+        let name = NAMES[index].0.as_bytes();
+        table[name.len()][used[name.len()]] = (pattern(name), NAMES[index].1);
+        used[name.len()] += 1;
+        index += 1;
+    }
+    table
+}
+
+const fn pattern(name: &[u8]) -> Words {
+    let mut words = [0; WORDS];
+    let mut index = 0;
+    while index < name.len() {
+        words[index / 8] |= (name[index] as u64) << (8 * (index % 8));
+        index += 1;
+    }
+    words
+}
+
+/// A mask of the first `len` bytes of a word.
+const fn first_bytes(len: usize) -> u64 {
+    if len >= 8 {
+        u64::MAX
+    } else {
+        (1 << (8 * len)) - 1
+    }
+}
+
+impl Known {
+    /// What the token `name` means, in any case. Aliases with `_` of identity and forwarding fields are
+    /// `Identity`, so that they are stripped even where other names with `_` may pass.
+    pub fn of(name: &[u8]) -> Self {
+        if name.contains(&b'_') {
+            Self::of_alias(name).0
+        } else {
+            Self::at(name, 0, name.len())
+        }
+    }
+
+    /// As `of`, for the name without `_` of `len` bytes at `at`: reading past it saves a copy.
+    #[inline]
+    pub(crate) fn at(buf: &[u8], at: usize, len: usize) -> Self {
+        let words = lower_words(buf, at, len);
+        if len < LENGTHS {
+            for (candidate, known) in &BY_LENGTH[len] {
+                if candidate[0] == words[0] && candidate[1..] == words[1..] {
+                    return *known;
+                }
+            }
+        }
+        if is_identity(&words, len) {
+            Self::Identity
+        } else {
+            Self::Other
+        }
+    }
+
+    /// The meaning of a name with `_`, and whether it aliases a field that only the gateway may set, be it
+    /// for framing, routing or identity.
+    pub(crate) fn of_alias(name: &[u8]) -> (Self, bool) {
+        let mut copy = [0; 8 * WORDS];
+        for (to, from) in copy.iter_mut().zip(name) {
+            *to = if *from == b'_' { b'-' } else { *from };
+        }
+        let known = Self::at(&copy, 0, name.len());
+        if known == Self::Identity || known.is_forwarding() {
+            (Self::Identity, true)
+        } else {
+            (Self::Underscore, known.is_hop_by_hop())
+        }
+    }
+
+    /// Says where a request came from or how (RFC 7239 and its `X-Forwarded-*` kin).
+    pub const fn is_forwarding(self) -> bool {
+        matches!(
+            self,
+            Self::XForwardedFor
+                | Self::XForwardedProto
+                | Self::XForwardedHost
+                | Self::XForwardedPort
+                | Self::XForwardedPrefix
+                | Self::Forwarded
+                | Self::XRealIp
+        )
+    }
+
+    /// Belongs to one connection or to the framing (RFC 9110 §7.6.1); the writer states it anew.
+    pub const fn is_hop_by_hop(self) -> bool {
+        matches!(
+            self,
+            Self::Host
+                | Self::Connection
+                | Self::ContentLength
+                | Self::TransferEncoding
+                | Self::Expect
+                | Self::Upgrade
+                | Self::Te
+                | Self::Trailer
+                | Self::KeepAlive
+                | Self::ProxyConnection
+                | Self::ProxyAuthorization
+                | Self::Http2Settings
+        )
+    }
+
+    /// The bit of this name in `RequestHead::present`.
+    pub(crate) const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+}
+
+const _: () = assert!(
+    Known::WwwAuthenticate as u8 <= 63,
+    "one bit per name must fit in a word"
+);
+
+/// The name in lower case, zero after its end. Setting bit 5 lowers letters and leaves digits and `-`
+/// alone; what else it changes cannot turn a token into a name of the table.
+#[inline]
+fn lower_words(buf: &[u8], at: usize, len: usize) -> Words {
+    let mut words = [0; WORDS];
+    for (index, word) in words.iter_mut().enumerate() {
+        let done = 8 * index;
+        if done >= len {
+            break;
+        }
+        *word = (load(buf, at + done) | CASE) & first_bytes(len - done);
+    }
+    words
+}
+
+/// Up to eight bytes from `at`, zero after the end of the buffer.
+#[inline]
+fn load(buf: &[u8], at: usize) -> u64 {
+    let rest = buf.get(at..).unwrap_or_default();
+    if let Some(bytes) = rest.first_chunk::<8>() {
+        return u64::from_le_bytes(*bytes);
+    }
+    let mut bytes = [0; 8];
+    bytes[..rest.len()].copy_from_slice(rest);
+    u64::from_le_bytes(bytes)
+}
+
+#[inline]
+fn is_identity(words: &Words, len: usize) -> bool {
+    const PREFIXES: [Words; IDENTITY.len()] = {
+        let mut prefixes = [[0; WORDS]; IDENTITY.len()];
+        let mut index = 0;
+        while index < IDENTITY.len() {
+            prefixes[index] = pattern(IDENTITY[index].as_bytes());
+            index += 1;
+        }
+        prefixes
+    };
+    if words[0] & 0xffff != PREFIXES[0][0] & 0xffff {
+        return false;
+    }
+    PREFIXES.iter().zip(IDENTITY).any(|(prefix, text)| {
+        len >= text.len()
+            && words[0] == prefix[0]
+            && words[1] & first_bytes(text.len().saturating_sub(8)) == prefix[1]
+    })
+}

@@ -1,0 +1,48 @@
+"""Frontdesk itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from .base import POOL, ROOT, Peer, Setting
+
+
+class Frontdesk(Peer):
+    """One worker with one engine thread; supervisor and control run beside it and count too."""
+
+    name = "frontdesk"
+    install = "make build"
+
+    def search_path(self) -> str | None:
+        return str(ROOT / ".venv" / "bin")
+
+    def command(self, program: str, setting: Setting) -> list[str]:
+        config = setting.folder / "gateway.yaml"
+        config.write_text(self.render(setting))
+        return [program, "run", str(config)]
+
+    def environment(self, setting: Setting) -> dict[str, str]:
+        return {"FRONTDESK_RUN_DIR": str(setting.folder / "run")}
+
+    def render(self, setting: Setting) -> str:
+        """The text of the configuration."""
+        log = str(setting.folder / "access.log") if setting.work.observed else "off"
+        return json.dumps(self.document(setting, log), indent=1)  # JSON is YAML too
+
+    def document(self, setting: Setting, log: str) -> Mapping[str, object]:
+        """The configuration as data."""
+        limits = {"keepalive_requests": 1_000_000_000, "keepalive_idle": "1h"}
+        url = f"http://127.0.0.1:{setting.work.upstream_port}"
+        routes = {
+            f"r{index}": {"match": {"path": f"{prefix}/**"}, "service": "up"}
+            for index, prefix in enumerate(setting.work.prefixes())
+        }
+        return {
+            "version": 1,
+            "listeners": {"web": {"address": f"127.0.0.1:{setting.port}", "limits": limits}},
+            "observe": {"access_log": {"to": log}},
+            "process": {"workers": 1, "threads": 1, "max_connections": 15_000},
+            "services": {"up": {"url": url, "pool": {"max_idle": POOL, "idle": "1h"}}},
+            "routes": routes,
+        }

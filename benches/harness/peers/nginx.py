@@ -1,0 +1,69 @@
+"""nginx, the control of every row."""
+
+from __future__ import annotations
+
+import os
+
+from .base import POOL, Peer, Setting
+
+_CONFIG = """\
+daemon off; worker_processes 1; pid nginx.pid; error_log nginx.error.log crit;
+worker_rlimit_nofile 20000;
+events {{ worker_connections 16000; }}
+http {{
+  access_log off; server_tokens off;
+  client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp;
+  uwsgi_temp_path tmp; scgi_temp_path tmp;
+  keepalive_requests 1000000000; keepalive_timeout 1h;
+  upstream up {{
+    server 127.0.0.1:{upstream}; keepalive {pool}; keepalive_requests 1000000000; keepalive_timeout 1h;
+  }}
+  proxy_http_version 1.1;
+  # Bodies stream in memory: no temporary files, and buffers as large as the other peers have.
+  proxy_max_temp_file_size 0; proxy_buffer_size 16k; proxy_buffers 8 16k;
+  proxy_set_header Connection "";
+  proxy_set_header Host $http_host;
+  proxy_set_header X-Forwarded-For $remote_addr;
+  proxy_set_header X-Forwarded-Proto $scheme;
+  proxy_set_header X-Forwarded-Host $http_host;
+  proxy_set_header X-Request-ID $request_id;
+  proxy_set_header Via "1.1 nginx";
+  add_header X-Request-ID $request_id always;
+  add_header Via "1.1 nginx" always;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+{locations}
+  }}
+}}
+"""
+
+
+class Nginx(Peer):
+    """One worker; each route is a prefix location."""
+
+    name = "nginx"
+    install = "apt-get install nginx"
+    version_flags = ("-v",)
+
+    def search_path(self) -> str | None:
+        return f"{os.environ.get('PATH', '')}:/usr/sbin"
+
+    def command(self, program: str, setting: Setting) -> list[str]:
+        (setting.folder / "tmp").mkdir(exist_ok=True)
+        config = setting.folder / "nginx.conf"
+        config.write_text(self.render(setting))
+        prefix = str(setting.folder)
+        return [program, "-p", prefix, "-e", "nginx.error.log", "-c", str(config)]
+
+    def render(self, setting: Setting) -> str:
+        """The text of the configuration."""
+        locations = (
+            f"    location {prefix}/ {{ proxy_pass http://up; }}"
+            for prefix in setting.work.prefixes()
+        )
+        return _CONFIG.format(
+            upstream=setting.work.upstream_port,
+            port=setting.port,
+            pool=POOL,
+            locations="\n".join(locations),
+        )

@@ -1,0 +1,28 @@
+"""The work every contender of a row is configured to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SAMPLED_ROUTES = 1_000
+
+
+@dataclass(frozen=True)
+class Work:
+    """A number of routes in front of one upstream.
+
+    `observed` switches access log and metrics on, where a peer is asked for them at all.
+    """
+
+    upstream_port: int
+    routes: int = 1
+    observed: bool = False
+
+    def prefixes(self) -> list[str]:
+        """The path prefix of each route, without the trailing slash."""
+        return [f"/r/{index:06d}" for index in range(self.routes)]
+
+    def paths(self) -> list[str]:
+        """Paths to ask for: one under each route, or under a thousand spread over all of them."""
+        step = max(1, self.routes // SAMPLED_ROUTES)
+        return [f"{prefix}/item" for prefix in self.prefixes()[::step]]

@@ -1,0 +1,1 @@
+"""Tables of the wire tests: data only, one named case a line, each with the rule it stands for."""

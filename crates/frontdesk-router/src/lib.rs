@@ -4,16 +4,27 @@
 //! [`MatchRule`]s and is then immutable; [`Router::find`] answers for one [`RequestView`]. Paths are
 //! matched in their canonical form only, see [`canonicalize`].
 
+mod builder;
+mod bytes;
 mod canonical;
 mod captures;
+mod compiled;
+mod conflict;
 mod explain;
 mod host;
+mod level;
+mod location;
+mod method;
+mod order;
 mod path_regex;
 mod pattern;
+mod query;
 mod request;
 mod router;
 mod rule;
+mod small;
 mod template;
+mod tree;
 
 pub use canonical::{PathFault, PathOptions, canonicalize};
 pub use captures::Captures;

@@ -218,6 +218,19 @@ impl Known {
         )
     }
 
+    /// The bits of all names that `is_hop_by_hop`.
+    pub(crate) const fn hop_by_hop_bits() -> u64 {
+        let mut bits = 0;
+        let mut index = 0;
+        while index < NAMES.len() {
+            if NAMES[index].1.is_hop_by_hop() {
+                bits |= NAMES[index].1.bit();
+            }
+            index += 1;
+        }
+        bits
+    }
+
     /// The bit of this name in `RequestHead::present`.
     pub(crate) const fn bit(self) -> u64 {
         1 << self as u8

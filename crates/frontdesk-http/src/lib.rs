@@ -1,17 +1,24 @@
 //! HTTP/1 on the wire: strict heads, framing and chunked bodies. Pure functions over byte slices: no
 //! sockets, no clock, no allocation on the common path.
 
+mod authority;
 mod bytes;
 mod chunk;
+mod connection;
 mod fault;
 mod field;
+mod framing;
 mod known;
 mod limits;
+mod lines;
 mod method;
 mod request;
 mod response;
+mod start_line;
+mod target;
+mod trailers;
 
-pub use chunk::{ChunkDecoder, ChunkEvent};
+pub use chunk::{ChunkDecoder, ChunkEvent, LAST_CHUNK, write_chunk_size};
 pub use fault::Fault;
 pub use field::{Field, is_token, is_value};
 pub use known::Known;

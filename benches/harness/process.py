@@ -8,12 +8,14 @@ import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import psutil
 
 from .cores import pinned
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0

@@ -6,11 +6,13 @@ import shutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from ..cores import GATEWAY_CORE
-from ..process import Launch
-from ..work import Work
+from harness.cores import GATEWAY_CORE
+from harness.process import Launch
+
+if TYPE_CHECKING:
+    from harness.work import Work
 
 ROOT = Path(__file__).resolve().parents[3]
 WHEELS = ROOT / ".build" / "bench-venv"
@@ -53,7 +55,7 @@ class Peer(ABC):
     def command(self, program: str, setting: Setting) -> list[str]:
         """Writes the configuration into the folder; gives the command that runs it in front."""
 
-    def environment(self, setting: Setting) -> dict[str, str]:
+    def environment(self, setting: Setting) -> dict[str, str]:  # noqa: ARG002
         """Variables to add to the environment."""
         return {}
 

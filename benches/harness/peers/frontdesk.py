@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from .base import POOL, ROOT, Peer, Setting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Frontdesk(Peer):

@@ -9,6 +9,8 @@ from .base import POOL, Peer, Setting
 _CONFIG = """\
 global
   nbthread 1
+  # Its own reckoning wants two descriptors for each connection; idle ones need one.
+  no strict-limits
   maxconn 15000
 defaults
   mode http
@@ -48,8 +50,12 @@ class Haproxy(Peer):
         routes = setting.folder / "haproxy.map"
         routes.write_text("".join(f"{prefix}/ up\n" for prefix in setting.work.prefixes()))
         config = setting.folder / "haproxy.cfg"
-        text = _CONFIG.format(
-            port=setting.port, upstream=setting.work.upstream_port, pool=POOL, map=routes
+        config.write_text(
+            _CONFIG.format(
+                port=setting.port,
+                upstream=setting.work.upstream_port,
+                pool=POOL,
+                map=routes,
+            )
         )
-        config.write_text(text)
         return [program, "-db", "-f", str(config)]

@@ -16,7 +16,8 @@ http {{
   uwsgi_temp_path tmp; scgi_temp_path tmp;
   keepalive_requests 1000000000; keepalive_timeout 1h;
   upstream up {{
-    server 127.0.0.1:{upstream}; keepalive {pool}; keepalive_requests 1000000000; keepalive_timeout 1h;
+    server 127.0.0.1:{upstream};
+    keepalive {pool}; keepalive_requests 1000000000; keepalive_timeout 1h;
   }}
   proxy_http_version 1.1;
   # Bodies stream in memory: no temporary files, and buffers as large as the other peers have.

@@ -22,7 +22,8 @@ class Traefik(Peer):
         return str(WHEELS / "bin")
 
     def command(self, program: str, setting: Setting) -> list[str]:
-        config = setting.folder / "traefik.yml"
+        # Not traefik.yml: a file of that name in its folder would be taken for its own settings.
+        config = setting.folder / "routes.yml"
         config.write_text(json.dumps(_dynamic(setting)))  # JSON is YAML too
         return [
             program,
@@ -35,7 +36,7 @@ class Traefik(Peer):
             "--log.level=ERROR",
         ]
 
-    def environment(self, setting: Setting) -> dict[str, str]:
+    def environment(self, setting: Setting) -> dict[str, str]:  # noqa: ARG002
         return {"GOMAXPROCS": "1"}
 
 

@@ -1,0 +1,186 @@
+"""The two load generators: wrk for saturation, loadgen for a fixed rate."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from .cores import LOAD_CORE, pinned
+from .latency import Histogram
+
+CONNECTIONS = 64
+
+_CRATE = Path(__file__).resolve().parents[1] / "loadgen"
+
+# Many paths are formatted once; each request then costs a call of Lua, one path costs none.
+_MANY_PATHS = """
+local requests, at = {}, 0
+init = function(args)
+  for line in io.lines("%s") do requests[#requests + 1] = wrk.format("GET", line) end
+end
+request = function()
+  at = at %% #requests + 1
+  return requests[at]
+end
+"""
+_RESULT = """
+done = function(summary, latency, _)
+  local e = summary.errors
+  io.write(string.format(
+    'RESULT {"requests": %d, "microseconds": %d, "failed": %d}\\n', summary.requests,
+    summary.duration, e.connect + e.read + e.write + e.status + e.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Saturation:
+    """What wrk saw."""
+
+    requests: int
+    seconds: float
+    failed: int
+
+
+def saturate(port: int, paths: list[str], seconds: int, folder: Path) -> Saturation:
+    """Sends as much as one core can over 64 connections."""
+    script = folder / "wrk.lua"
+    script.write_text(_script(paths, folder))
+    flags = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
+    output = _run(pinned(LOAD_CORE, ["wrk", *flags, f"http://127.0.0.1:{port}{paths[0]}"]))
+    line = next(line for line in output.splitlines() if line.startswith("RESULT "))
+    found = json.loads(line.removeprefix("RESULT "))
+    return Saturation(found["requests"], found["microseconds"] / 1e6, found["failed"])
+
+
+def _script(paths: list[str], folder: Path) -> str:
+    if len(paths) == 1:
+        return _RESULT
+    names = folder / "wrk.paths"
+    names.write_text("\n".join(paths) + "\n")
+    return _MANY_PATHS % names + _RESULT
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What loadgen saw: latencies by the window in which requests were due."""
+
+    started_unix: float
+    window_seconds: float
+    due: int
+    failures: dict[str, int]
+    windows: list[Histogram]
+
+    @property
+    def failed(self) -> int:
+        """Failed requests of all kinds."""
+        return sum(self.failures.values())
+
+    def total(self) -> Histogram:
+        """All latencies."""
+        return Histogram.merged(self.windows)
+
+    def between(self, begin: float, end: float) -> Histogram:
+        """Latencies of the windows that overlap the time from `begin` to `end`, in Unix time."""
+        first = int((begin - self.started_unix) // self.window_seconds)
+        last = int((end - self.started_unix) // self.window_seconds)
+        return Histogram.merged(self.windows[max(0, first) : last + 1])
+
+    def outside(self, begin: float, end: float) -> Histogram:
+        """Latencies of the windows that do not overlap that time."""
+        first = int((begin - self.started_unix) // self.window_seconds)
+        last = int((end - self.started_unix) // self.window_seconds)
+        return Histogram.merged(self.windows[: max(0, first)] + self.windows[last + 1 :])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run of loadgen: `rate` requests per second for `seconds`."""
+
+    port: int
+    paths: list[str]
+    rate: int
+    seconds: float
+    window_seconds: float = 0.25
+
+    def to_json(self) -> bytes:
+        """The plan as loadgen reads it."""
+        plan = {
+            "target": f"127.0.0.1:{self.port}",
+            "host": f"127.0.0.1:{self.port}",
+            "paths": self.paths,
+            "rate": self.rate,
+            "connections": CONNECTIONS,
+            "duration_ms": int(self.seconds * 1000),
+            "drain_ms": 3000,
+            "window_ms": int(self.window_seconds * 1000),
+        }
+        return json.dumps(plan).encode()
+
+
+class OpenLoop:
+    """A run of loadgen that goes on while the caller does something else."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            pinned(LOAD_CORE, [str(loadgen())]), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(self._plan.to_json())
+        self._process.stdin.close()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def result(self) -> Timeline:
+        """Waits for the end of the run."""
+        assert self._process.stdout is not None
+        found = json.loads(self._process.stdout.read())
+        return Timeline(
+            started_unix=found["started_unix_ns"] / 1e9,
+            window_seconds=self._plan.window_seconds,
+            due=found["due"],
+            failures=found["failures"],
+            windows=[Histogram.from_pairs(window["latencies"]) for window in found["windows"]],
+        )
+
+
+def run_open_loop(plan: Plan) -> Timeline:
+    """Runs loadgen to its end."""
+    with OpenLoop(plan) as run:
+        return run.result()
+
+
+def loadgen() -> Path:
+    """The path of the built generator."""
+    return _target_folder() / "release" / "loadgen"
+
+
+def build_loadgen() -> None:
+    """Builds the generator; cargo does nothing when it is built."""
+    command = ["cargo", "build", "--release", "--quiet", "--locked"]
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(_target_folder())}
+    subprocess.run(command, cwd=_CRATE, env=environment, check=True)
+
+
+def wrk_is_missing() -> bool:
+    """Whether wrk has yet to be installed."""
+    return shutil.which("wrk") is None
+
+
+def _target_folder() -> Path:
+    return _CRATE.parents[1] / ".build" / "loadgen"
+
+
+def _run(command: list[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,80 @@
+"""Measures Frontdesk beside its peers: `benches/run.py [--quick] [--select ROW ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from harness.conditions import conditions, versions
+from harness.peers import NGINX
+from harness.peers.base import ROOT
+from harness.prepare import NotReadyError, prepare
+from harness.rows import ROWS
+from harness.run_context import Context, Effort
+from rich.console import Console
+
+from harness import report
+from harness.upstream import upstream
+
+DOCS = ROOT / "docs" / "benchmarks"
+TRIAL = ROOT / ".build" / "bench"
+
+
+def arguments() -> argparse.Namespace:
+    """Parses the command line."""
+    names = [row.name for row in ROWS]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--select",
+        nargs="+",
+        choices=names,
+        default=names,
+        metavar="ROW",
+        help=f"rows to measure: {', '.join(names)}",
+    )
+    parser.add_argument("--peers", nargs="+", metavar="PEER", help="only these peers and nginx")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--quick", action="store_true", help=f"2 short rounds, written to {TRIAL.relative_to(ROOT)}"
+    )
+    parser.add_argument("--output", type=Path, help=f"default: {DOCS.relative_to(ROOT)}")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Runs the selected rows, one after the other; each is written as soon as it is there."""
+    chosen = arguments()
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    effort = Effort.quick() if chosen.quick else Effort.full(chosen.rounds)
+    output = chosen.output or (TRIAL if chosen.quick else DOCS)
+    say = lambda text: console.print(f"  {text}", style="dim", highlight=False, markup=False)  # noqa: E731
+    try:
+        peers = prepare(say)
+    except NotReadyError as error:
+        console.print(str(error), markup=False)
+        return 1
+    if chosen.peers:
+        peers = [peer for peer in peers if peer.name in (*chosen.peers, NGINX.name)]
+    with tempfile.TemporaryDirectory(prefix="frontdesk-bench-") as name:
+        folder = Path(name)
+        with upstream(NGINX.find() or NGINX.name, folder) as ports:
+            context = Context(peers, ports, folder, effort, say)
+            for row in (row for row in ROWS if row.name in chosen.select):
+                console.rule(row.title, align="left")
+                own = folder / row.name
+                own.mkdir()
+                result = row.measure(replace(context, folder=own))
+                report.print_table(console, row, result)
+                document = report.load(output)
+                document["versions"] = versions(peers)
+                document["rows"][row.name] = report.section(row, result, conditions(effort))
+                report.write(output, document)
+    console.print(f"written to {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

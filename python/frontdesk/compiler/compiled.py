@@ -1,0 +1,81 @@
+"""The two entry points: compile a file, or a configuration that was already validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frontdesk.compiler import conflicts, policies
+from frontdesk.compiler.listeners import compile_listener
+from frontdesk.compiler.observe import compile_observe, compile_process
+from frontdesk.compiler.routes import compile_route
+from frontdesk.compiler.services import compile_service
+from frontdesk.config.load import load
+from frontdesk.config.validate import located, validate
+from frontdesk.errors import ConfigErrors
+from frontdesk.snapshot.codec import encode, schema_hash
+from frontdesk.snapshot.hash import snapshot_hash
+from frontdesk.snapshot.model import Snapshot
+
+if TYPE_CHECKING:
+    from frontdesk.config.models.root import Config
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled configuration: the engine's part, and what the supervisor and control need.
+
+    `threads` is nothing for "one for each core"; `status_address` is nothing when it is off.
+    `secrets` goes to the engine beside the snapshot and is never written anywhere.
+    """
+
+    snapshot: Snapshot
+    encoded: bytes = field(repr=False)
+    secrets: dict[str, str] = field(repr=False)
+    workers: int
+    threads: int | None
+    status_address: str | None
+
+    @property
+    def hash(self) -> str:
+        """The name of the snapshot."""
+        return snapshot_hash(self.encoded)
+
+
+def compile_file(path: Path | str) -> Compiled:
+    """Read, validate and compile a configuration file, or a folder of them.
+
+    Raises:
+        ConfigErrors: all mistakes that were found, with their places.
+    """
+    loaded = load(Path(path))
+    config = validate(loaded)
+    problems = list(policies.split_conflicts(config))
+    if problems:
+        raise ConfigErrors(located(loaded, problems))
+    compiled = compile_config(config, loaded.path)
+    if errors := conflicts.equal_routes(loaded, compiled.encoded):
+        raise ConfigErrors(errors)
+    return compiled
+
+
+def compile_config(config: Config, path: Path) -> Compiled:
+    """Compile a valid configuration; `path` is where relative file names start."""
+    snapshot = Snapshot(
+        schema_hash=schema_hash(),
+        listeners=[compile_listener(*item) for item in config.listeners.items()],
+        services=[compile_service(*item) for item in config.services.items()],
+        routes=[compile_route(name, route, config) for name, route in config.routes.items()],
+        observe=compile_observe(config.observe, path),
+        process=compile_process(config.process),
+    )
+    status = config.observe.metrics.address
+    return Compiled(
+        snapshot=snapshot,
+        encoded=encode(snapshot),
+        secrets={},
+        workers=config.process.workers,
+        threads=config.process.threads or None,
+        status_address=None if status is None else str(status),
+    )

@@ -1,0 +1,72 @@
+"""Routes: rules, policies in the order they run, and one action."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from frontdesk.compiler.policies import effective
+from frontdesk.config.models.matches import ANY
+from frontdesk.snapshot import model
+
+if TYPE_CHECKING:
+    from frontdesk.config.models.matches import Match
+    from frontdesk.config.models.root import Config
+    from frontdesk.config.models.routes import Route
+
+
+def compile_route(name: str, route: Route, config: Config) -> model.Route:
+    """One route."""
+    return model.Route(
+        name=name,
+        priority=route.priority,
+        matches=[compile_match(match) for match in route.match],
+        action=compile_action(route),
+        policies=effective(route, config),
+        max_body_bytes=route.max_body,
+        upgrades=list(dict.fromkeys(route.upgrades)),
+    )
+
+
+def compile_match(match: Match) -> model.Match:
+    """One set of rules."""
+    path = match.path
+    return model.Match(
+        host=match.host,
+        path=model.PathRule(kind=model.PathKind(path.kind), value=path.value) if path else None,
+        methods=match.methods or [],
+        headers=field_rules(match.headers),
+        query=field_rules(match.query),
+    )
+
+
+def field_rules(rules: dict[str, str]) -> list[model.FieldRule]:
+    """Rules for header fields or query parameters; `*` is any value."""
+    return [
+        model.FieldRule(name=name, value=None if value == ANY else value)
+        for name, value in rules.items()
+    ]
+
+
+def compile_action(route: Route) -> model.Action:
+    """What is done with the request."""
+    if route.redirect is not None:
+        return model.Redirect(kind="redirect", to=route.redirect.to, status=route.redirect.status)
+    if route.respond is not None:
+        answer = route.respond
+        return model.Respond(
+            kind="respond",
+            status=answer.status,
+            body=answer.body,
+            content_type=answer.content_type,
+        )
+    mirror = route.mirror
+    return model.Forward(
+        kind="forward",
+        split=[
+            model.Share(service=service, weight=weight)
+            for service, weight in (route.service or {}).items()
+        ],
+        strip_prefix=route.strip_prefix or "",
+        rewrite_path=route.rewrite.path if route.rewrite else None,
+        mirror=model.Mirror(service=mirror.service, percent=mirror.percent) if mirror else None,
+    )

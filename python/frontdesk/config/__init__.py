@@ -1,0 +1,1 @@
+"""The configuration language: reading files with positions, validating them, explaining mistakes."""

@@ -1,0 +1,106 @@
+"""`listeners:` where the gateway accepts connections, and what it bears from them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from frontdesk.fields.addresses import Address, ListenAddress
+from frontdesk.fields.base import Settings, default
+from frontdesk.fields.checked import Cidr
+from frontdesk.fields.units import (
+    ByteRate,
+    Duration,
+    Size,
+    between,
+    parse_duration,
+    parse_rate,
+    parse_size,
+)
+
+HeadSize = Annotated[Size, between("1KiB", "1MiB")]
+TargetSize = Annotated[Size, between("64B", "1MiB")]
+
+
+class Limits(Settings):
+    """What one connection may take; beyond it the request is refused or the connection closed."""
+
+    head_timeout: Duration = default(
+        "10s", parse_duration, "Time until a request head is complete; then 408."
+    )
+    body_idle: Duration = default(
+        "30s", parse_duration, "Time in which a request body makes no progress; then 408."
+    )
+    body_min_rate: ByteRate = default(
+        "500B/s", parse_rate, "Slowest average at which a request body may arrive, or off."
+    )
+    body_min_rate_after: Duration = default(
+        "10s", parse_duration, "Time after which `body_min_rate` is demanded."
+    )
+    write_idle: Duration = default(
+        "60s", parse_duration, "Time in which the client takes no byte of a response; then closed."
+    )
+    keepalive_idle: Duration = default(
+        "75s", parse_duration, "Time a connection may wait for its next request."
+    )
+    keepalive_requests: int = Field(
+        default=1000, ge=1, le=2**31 - 1, description="Requests on one connection."
+    )
+    connection_age: Duration = default(
+        "1h", parse_duration, "Age at which a connection is closed after its current request."
+    )
+    head_size: HeadSize = default(
+        "32KiB", parse_size, "Size of a request head, from 1KiB to 1MiB; beyond it 431."
+    )
+    head_fields: int = Field(
+        default=100, ge=8, le=10_000, description="Fields of a request head; beyond it 431."
+    )
+    target_size: TargetSize = default(
+        "8KiB", parse_size, "Size of a request target, from 64B to 1MiB; beyond it 414."
+    )
+    chunk_extensions: Annotated[Size, between("0B", "1MiB")] = default(
+        "4KiB", parse_size, "Size of all chunk extensions of a request; beyond it 400."
+    )
+    early_answer_drain: Size = default(
+        "64KiB",
+        parse_size,
+        "Rest of a request body that is read and dropped after an early answer; "
+        "more closes the connection.",
+    )
+
+
+class Listener(Settings):
+    """A bound address."""
+
+    unavailable = frozenset({"tls", "protocol", "http2"})
+
+    address: ListenAddress = Field(
+        description='Where to listen: "host:port" with a literal address, ":8000", "[::]:8000".'
+    )
+    trusted_proxies: list[Cidr] = Field(
+        default=[],
+        description="Networks whose forwarding fields and PROXY protocol are believed. "
+        "None by default, not even the loopback.",
+    )
+    proxy_protocol: bool = Field(
+        default=False,
+        description="Whether connections from trusted proxies begin with PROXY protocol v1 or v2.",
+    )
+    underscores: Literal["drop", "refuse", "allow"] = Field(
+        default="drop",
+        description="What happens to request fields with `_` in their name, "
+        "which many back ends take for `-`.",
+    )
+    lf_line_ends: bool = Field(
+        default=False, description="Whether a bare LF may end a line of a request head."
+    )
+    merge_slashes: bool = Field(
+        default=True, description="Whether empty segments of a path are merged: `//a` becomes `/a`."
+    )
+    limits: Limits = Field(default_factory=Limits, description="What one connection may take.")
+
+
+def default_listeners() -> dict[str, Listener]:
+    """The listeners of a configuration that names none."""
+    return {"web": Listener(address=Address("0.0.0.0", 8000))}

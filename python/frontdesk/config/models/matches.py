@@ -1,0 +1,122 @@
+"""`match:` of a route: which requests it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
+from pydantic_core import core_schema
+
+from frontdesk import engine
+from frontdesk.fields.base import Settings, contradiction, invalid
+from frontdesk.fields.checked import (
+    FieldName,
+    FieldValue,
+    HostPattern,
+    Method,
+    judged,
+)
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+
+ANY = "*"
+"""The value of a header or query rule that asks for presence alone."""
+
+
+class RegexPath(Settings):
+    """A path rule that is a regular expression, the last resort in precedence."""
+
+    regex: str = Field(
+        max_length=10_000,
+        description="Matches the whole path in linear time; named groups become variables.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PathRule:
+    """A judged path rule: its kind, its canonical text, and the variables that it captures."""
+
+    kind: str
+    value: str
+    variables: tuple[str, ...]
+
+    @classmethod
+    def parse(cls, value: Any, as_map: core_schema.ValidatorFunctionWrapHandler) -> PathRule:
+        """Read `/a`, `/a/{id}`, `/a/**`, or `{regex: …}`."""
+        if isinstance(value, str):
+            kind, pattern, names = judged(engine.check_path_pattern, value, "a path pattern")
+            return cls(kind, pattern, tuple(names))
+        if not isinstance(value, dict):
+            raise invalid("a path such as /users/{id} or /users/**, or a map with regex")
+        regex: str = as_map(value).regex
+        names = judged(engine.check_path_regex, regex, "a regular expression")
+        return cls("regex", regex, tuple(names))
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Parse once, at the border."""
+        return core_schema.no_info_wrap_validator_function(
+            cls.parse, handler.generate_schema(RegexPath)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Offer both forms to an editor."""
+        text = {"type": "string", "pattern": "^/", "examples": ["/users/{id}", "/users/**"]}
+        return {"anyOf": [text, handler(schema)]}
+
+
+def _not_empty(methods: list[str]) -> list[str]:
+    if not methods:
+        raise contradiction("the list is empty", "leave methods out to take every method")
+    return list(dict.fromkeys(methods))
+
+
+def _distinct(headers: dict[str, str], given: int) -> dict[str, str]:
+    if len(headers) != given:
+        raise contradiction("the same header is named twice", "header names ignore case")
+    return headers
+
+
+class HeaderRules:
+    """Annotation metadata: names that become equal in lower case are a mistake, not a choice."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Compare the number of names before and after."""
+
+        def check(value: Any, validate: core_schema.ValidatorFunctionWrapHandler) -> Any:
+            return _distinct(validate(value), len(value))
+
+        return core_schema.no_info_wrap_validator_function(check, handler(source))
+
+
+class Match(Settings):
+    """Rules that must all hold. A rule that is left out holds for every request."""
+
+    unavailable = frozenset({"version", "client", "claims"})
+
+    host: HostPattern | None = Field(
+        default=None, description="`example.com`, or `*.example.com` for every host below it."
+    )
+    path: PathRule | None = Field(
+        default=None,
+        description="`/a` exactly; `/a/{id}` with a variable for one segment; `/a/**` for /a and "
+        "everything below it; or `{regex: …}`.",
+    )
+    methods: Annotated[list[Method], AfterValidator(_not_empty)] | None = Field(
+        default=None, description="Request methods; GET serves HEAD too. All when left out."
+    )
+    headers: Annotated[dict[FieldName, FieldValue], HeaderRules()] = Field(
+        default={}, description='Header fields and the value each must have; "*" is any value.'
+    )
+    query: dict[Annotated[str, Field(min_length=1, max_length=200)], str] = Field(
+        default={}, description='Query parameters and the value each must have; "*" is any value.'
+    )

@@ -1,0 +1,150 @@
+"""`routes:` which requests are taken, and what is done with them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from frontdesk.config.models.matches import Match
+from frontdesk.config.models.policies import Policies
+from frontdesk.fields.base import Settings, contradiction, default, invalid
+from frontdesk.fields.checked import FieldValue, LiteralPath, Name
+from frontdesk.fields.shorthand import Shorthand, one_or_many
+from frontdesk.fields.units import Percent, SizeOrOff, parse_size_or_off
+
+if TYPE_CHECKING:
+    from typing import Self
+
+_UPGRADE = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}(/[a-z0-9.]{1,16})?")
+ACTIONS = ("service", "redirect", "respond")
+NO_BODY = frozenset({204, 205, 304})
+
+
+class Redirect(Settings):
+    """Answer with a redirect."""
+
+    to: str = Field(
+        min_length=1,
+        max_length=8_192,
+        description="Location: a path or an http(s) URL, with `{name}` for variables of the "
+        "match and `{request.host}`, `{request.path}`.",
+    )
+    status: Literal[301, 302, 303, 307, 308] = Field(default=308, description="Status code.")
+
+
+class Respond(Settings):
+    """Answer with a fixed response."""
+
+    status: int = Field(default=200, ge=200, le=599, description="Status code.")
+    body: str = Field(default="", max_length=2**20, description="Body, sent as UTF-8.")
+    content_type: FieldValue = Field(
+        default="text/plain; charset=utf-8", description="Content-Type of the body."
+    )
+
+    @model_validator(mode="after")
+    def _body_is_allowed(self) -> Self:
+        if self.body and self.status in NO_BODY:
+            raise contradiction(f"a response of status {self.status} has no body", "leave body out")
+        return self
+
+
+class Rewrite(Settings):
+    """What the upstream sees in place of the request's own path."""
+
+    unavailable = frozenset({"host", "query"})
+
+    path: str = Field(
+        min_length=1,
+        max_length=8_192,
+        description="Template of the whole path, with `{name}` for variables of the match.",
+    )
+
+
+class Mirror(Settings):
+    """Copies of requests to another service, whose answer is dropped."""
+
+    service: Name = Field(description="The service that gets the copies.")
+    percent: Percent = Field(default=100, description="Share of the requests that are copied.")
+
+
+def _lower(token: str) -> str:
+    if not _UPGRADE.fullmatch(token.lower()):
+        raise invalid("an upgrade token such as websocket")
+    return token.lower()
+
+
+def _some_weight(split: dict[str, int]) -> dict[str, int]:
+    if not any(split.values()):
+        raise contradiction("no service has a weight above 0", "give one a weight, such as 1")
+    return split
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, str):
+        return {value: 1}
+    if not isinstance(value, dict):
+        raise invalid("the name of a service, or a map of names to weights")
+    return value
+
+
+Weight = Annotated[int, Field(ge=0, le=1_000_000)]
+Split = Annotated[
+    dict[Name, Weight], Shorthand(_named, {"type": "string"}), AfterValidator(_some_weight)
+]
+
+
+class Route(Settings):
+    """Match rules, policies, and one of `service`, `redirect`, `respond`."""
+
+    unavailable = frozenset({"compose", "plugins", "plan", "consumers"})
+
+    match: Annotated[list[Match], Field(min_length=1, max_length=1_000), one_or_many()] = Field(
+        description="Rules, or a list of them of which any suffices. `{}` takes every request."
+    )
+    service: Split | None = Field(
+        default=None,
+        description="Where requests go: a service, or a map of services to weights.",
+    )
+    redirect: Redirect | None = Field(default=None, description="Answer with a redirect.")
+    respond: Respond | None = Field(default=None, description="Answer with a fixed response.")
+    strip_prefix: LiteralPath | None = Field(
+        default=None, description="Leading part of the path that the upstream does not see."
+    )
+    rewrite: Rewrite | None = Field(
+        default=None, description="What the upstream sees in place of the path."
+    )
+    mirror: Mirror | None = Field(default=None, description="Copies to another service.")
+    priority: int = Field(
+        default=0, ge=-1_000_000, le=1_000_000,
+        description="Goes before every other rule of precedence; higher wins.",
+    )  # fmt: skip
+    max_body: SizeOrOff = default(
+        "1MiB", parse_size_or_off, "Size of a request body, or off; beyond it 413."
+    )
+    upgrades: list[Annotated[str, AfterValidator(_lower)]] = Field(
+        default=["websocket"], description="Protocols to which a connection may be upgraded."
+    )
+    policies: Policies = Field(
+        default_factory=Policies, description="Policies of this route; they replace wider ones."
+    )
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Self:
+        given = [name for name in ACTIONS if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none of service, redirect and respond"
+            raise contradiction(
+                f"{found} {'are' if given else 'is'} given", "a route has exactly one of them"
+            )
+        only = [name for name in ("strip_prefix", "rewrite", "mirror") if getattr(self, name)]
+        if only and self.service is None:
+            raise contradiction(
+                f"{only[0]} works only with service", f"{given[0]} sends nothing on"
+            )
+        if self.strip_prefix is not None and self.rewrite is not None:
+            raise contradiction(
+                "both strip_prefix and rewrite are given", "rewrite alone sets the whole path"
+            )
+        return self

@@ -1,0 +1,121 @@
+"""`services:` the APIs behind the gateway."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from frontdesk.config.models.policies import Policies
+from frontdesk.fields.addresses import TargetUrl, UpstreamHost
+from frontdesk.fields.base import Settings, contradiction, default
+from frontdesk.fields.shorthand import text_as
+from frontdesk.fields.units import (
+    Duration,
+    DurationOrOff,
+    Percent,
+    parse_duration,
+    parse_duration_or_off,
+    parse_percent,
+)
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class Target(Settings):
+    """One address behind a service."""
+
+    unavailable = frozenset({"tls", "zone"})
+
+    url: TargetUrl = Field(description="`http://host:port`; a path in it is a prefix.")
+    weight: int = Field(
+        default=1, ge=0, le=10_000, description="Share of the requests; 0 takes no new ones."
+    )
+
+
+class Timeouts(Settings):
+    """How long the gateway waits for the upstream."""
+
+    connect: Duration = default("5s", parse_duration, "Time to connect; then 502.")
+    first_byte: Duration = default(
+        "15s", parse_duration, "Time from the end of the request to the response head; then 504."
+    )
+    idle: Duration = default(
+        "60s", parse_duration, "Time in which a response body makes no progress; then cut."
+    )
+    total: DurationOrOff = default(
+        "off", parse_duration_or_off, "Time for the whole exchange, or off."
+    )
+
+
+class Retries(Settings):
+    """Further attempts: only when nothing was sent or the method is idempotent."""
+
+    unavailable = frozenset({"on", "methods", "backoff"})
+
+    attempts: int = Field(default=1, ge=0, le=10, description="Attempts after the first one.")
+    budget: Percent = default(
+        "20%", parse_percent, "Retries as a share of the service's requests, plus ten a second."
+    )
+
+
+class Pool(Settings):
+    """Idle connections that are kept for each target, in each engine thread."""
+
+    idle: Duration = default("30s", parse_duration, "Time an unused connection is kept.")
+    max_idle: int = Field(default=512, ge=0, le=100_000, description="Unused connections kept.")
+
+
+class Service(Settings):
+    """One API behind the gateway: its targets, and how it is called."""
+
+    unavailable = frozenset(
+        {"dns", "discovery", "sticky", "health", "circuit_breaker", "slow_start", "hedge", "tls"}
+    )
+
+    url: TargetUrl | None = Field(
+        default=None, description="The only target. Either `url` or `targets` is given."
+    )
+    targets: list[Annotated[Target, text_as("url")]] | None = Field(
+        default=None, min_length=1, max_length=10_000,
+        description="Several targets, each a URL or a map of `url` and `weight`.",
+    )  # fmt: skip
+    balance: Literal["round_robin", "least_requests"] = Field(
+        default="round_robin",
+        description="How a target is chosen: in turn by weight, "
+        "or the less loaded of two drawn at random.",
+    )
+    timeouts: Timeouts = Field(
+        default_factory=Timeouts, description="How long the gateway waits for the upstream."
+    )
+    retries: Retries = Field(
+        default_factory=Retries, description="Further attempts after a failed one."
+    )
+    pool: Pool = Field(default_factory=Pool, description="Idle connections that are kept.")
+    host: UpstreamHost = Field(
+        default="client",
+        description="The Host that the upstream sees: `client` (what the client sent), "
+        "`target` (the target's own), or the authority given here.",
+    )
+    lf_line_ends: bool = Field(
+        default=False, description="Whether a bare LF may end a line of a response head."
+    )
+    policies: Policies = Field(
+        default_factory=Policies, description="Policies of every route to this service."
+    )
+
+    @model_validator(mode="after")
+    def _one_source_of_targets(self) -> Self:
+        if (self.url is None) == (self.targets is None):
+            both = (
+                "both url and targets are given" if self.url else "neither url nor targets is given"
+            )
+            raise contradiction(both, 'write url: "http://host:port" or a list of targets')
+        return self
+
+    def all_targets(self) -> list[Target]:
+        """The targets in order, whichever way they were written."""
+        if self.url is not None:
+            return [Target(url=self.url)]
+        return self.targets or []

@@ -120,6 +120,7 @@ class RecordingUpstream:
         self.connections: list[RecordedConnection] = []
         self._answers: list[Answer] = list(answers) or [ok()]
         self._next = 0
+        self._accepted = 0
         self._early = early
         self._on_connect = on_connect
         self._lock = threading.Lock()
@@ -153,6 +154,11 @@ class RecordingUpstream:
     def last(self) -> RecordedRequest:
         """The newest request."""
         return self.requests[-1]
+
+    def connection_of(self, request: RecordedRequest) -> RecordedConnection:
+        """The connection on which a request came; its number is never given twice."""
+        with self._lock:
+            return next(c for c in self.connections if c.number == request.connection)
 
     def answer(self, *answers: Answer) -> None:
         """Replace the script from here on."""
@@ -196,7 +202,8 @@ class RecordingUpstream:
             except OSError:
                 return
             with self._lock:
-                record = RecordedConnection(len(self.connections))
+                record = RecordedConnection(self._accepted)
+                self._accepted += 1
                 self.connections.append(record)
                 self._open.add(sock)
             self._spawn(self._serve, sock, record)

@@ -22,7 +22,8 @@ from tests.harness.ports import free_port
 from tests.harness.raw import Response, request
 from tests.harness.waiting import eventually
 
-FRONTDESK = Path(sys.executable).with_name("frontdesk")
+# Another installation can be tested by naming its command.
+FRONTDESK = Path(os.environ.get("FRONTDESK_COMMAND") or Path(sys.executable).with_name("frontdesk"))
 
 
 class Gateway:

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 import pytest
 
 from tests.e2e.wire import hostile_requests
-from tests.harness import Connection, Gateway, RecordedRequest, RecordingUpstream, eventually, free_port
+from tests.harness import (
+    Connection,
+    Gateway,
+    RecordedRequest,
+    RecordingUpstream,
+    eventually,
+    free_port,
+)
 
 SPOOF = "6.6.6.6"
 
@@ -182,7 +189,9 @@ def test_hop_by_hop_field_ends_here(edge: Edge, line: str) -> None:
 
 
 def test_fields_named_in_connection_end_here(edge: Edge) -> None:
-    arrived = edge.send("Connection: close, X-Drop,  x-drop-too ,", "X-Drop: 1", "X-Drop-Too: 2", "X-Keep: 3")
+    arrived = edge.send(
+        "Connection: close, X-Drop,  x-drop-too ,", "X-Drop: 1", "X-Drop-Too: 2", "X-Keep: 3"
+    )
     assert not arrived.all("x-drop")
     assert not arrived.all("x-drop-too")
     assert arrived.all("x-keep") == ["3"]

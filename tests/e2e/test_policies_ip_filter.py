@@ -12,9 +12,7 @@ from tests.harness import Connection, Gateway, RecordingUpstream, Response
 
 
 @pytest.fixture(scope="module")
-def gateway(
-    module_gateway: Callable[..., Gateway], shared_upstream: RecordingUpstream
-) -> Gateway:
+def gateway(module_gateway: Callable[..., Gateway], shared_upstream: RecordingUpstream) -> Gateway:
     def route(path: str, ip_filter: object, service: str = "up") -> dict[str, object]:
         policies = {} if ip_filter is None else {"policies": {"ip_filter": ip_filter}}
         return {"match": {"path": path}, "service": service, **policies}

@@ -90,9 +90,7 @@ def town(module_gateway: Callable[..., Gateway]) -> Iterator[Town]:
             "services": {
                 **{name: {"url": url} for name, url in urls.items()},
                 "based": {"url": urls["a"] + "/base"},
-                "weighted": {
-                    "targets": [{"url": urls["c"], "weight": 3}, {"url": urls["d"]}]
-                },
+                "weighted": {"targets": [{"url": urls["c"], "weight": 3}, {"url": urls["d"]}]},
             },
             "routes": ROUTES,
         }
@@ -158,7 +156,9 @@ def test_precedence(name: str, town: Town) -> None:
     assert town.taken_by(choice.target, **choice.options) == choice.service
 
 
-@pytest.mark.parametrize("target", ["/", "/nothing", "/P/exact", "/exact", "/robots.txt/x", "/r/x/deep"])
+@pytest.mark.parametrize(
+    "target", ["/", "/nothing", "/P/exact", "/exact", "/robots.txt/x", "/r/x/deep"]
+)
 def test_nobody_takes_it(target: str, town: Town) -> None:
     assert_problem(town.ask(target), 404)
 
@@ -202,9 +202,7 @@ def test_options_for_a_path_is_forwarded(town: Town) -> None:
     assert town.taken_by("/p/exact", method="OPTIONS") == "a"
 
 
-@pytest.mark.parametrize(
-    "start", ["TRACE /p/exact", "CONNECT a.test:80", "CONNECT a.test:443"]
-)
+@pytest.mark.parametrize("start", ["TRACE /p/exact", "CONNECT a.test:80", "CONNECT a.test:443"])
 def test_connect_and_trace_are_not_allowed(start: str, town: Town) -> None:
     for service in town.services.values():
         service.clear()

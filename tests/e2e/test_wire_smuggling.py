@@ -8,16 +8,14 @@ import pytest
 
 from tests.e2e.cases import smuggling
 from tests.e2e.cases.model import Case, chunked, params
-from tests.e2e.wire import assert_refused, config, hostile_requests, send_all
+from tests.e2e.wire import assert_refused, hostile_requests, send_all
 from tests.harness import Connection, Gateway, RecordingUpstream
 
 NEXT = b"GET /next HTTP/1.1\r\nHost: a.test\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
-def gateway(
-    module_gateway: Callable[..., Gateway], shared_upstream: RecordingUpstream
-) -> Gateway:
+def gateway(module_gateway: Callable[..., Gateway], shared_upstream: RecordingUpstream) -> Gateway:
     return module_gateway(
         {
             "services": {"up": {"url": shared_upstream.url}},
@@ -84,7 +82,10 @@ EARLY = {
 
 
 def _length(body: bytes, path: str) -> bytes:
-    return f"POST {path} HTTP/1.1\r\nHost: a.test\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: a.test\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
 
 
 def _coded(body: bytes, path: str) -> bytes:

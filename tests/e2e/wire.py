@@ -1,10 +1,10 @@
-"""What the wire tests share: one plain configuration and the judgement "refused, and nothing went upstream"."""
+"""What the wire tests share: a plain configuration and the judgement "refused, nothing upstream"."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tests.harness import Connection, Gateway, RecordedRequest, RecordingUpstream, Response
@@ -49,12 +49,10 @@ def bystander(gateway: Gateway, upstream: RecordingUpstream) -> Iterator[None]:
         assert (after.status, after.complete) == (200, True)
 
 
-def send_all(connection: Connection, data: bytes) -> None:
+def send_all(connection: Connection, data: bytes | Iterable[bytes]) -> None:
     """Send; a peer that has answered and closed before the end is no error here."""
-    try:
+    with suppress(BrokenPipeError, ConnectionResetError):
         connection.send(data)
-    except (BrokenPipeError, ConnectionResetError):
-        pass
 
 
 def assert_problem(response: Response, status: int | None = None) -> dict[str, Any]:

@@ -56,16 +56,35 @@ REQUEST_LINE: list[Case] = [
     case("absolute-ftp", start(b"GET ftp://a.test/echo HTTP/1.1"), rule="http and https only"),
     case("absolute-no-authority", start(b"GET http:///echo HTTP/1.1"), rule="RFC 9110 §4.2.1"),
     case("absolute-userinfo", start(b"GET http://u@a.test/echo HTTP/1.1"), rule="RFC 9110 §4.2.4"),
-    case("absolute-other-host", start(b"GET http://b.test/echo HTTP/1.1"), rule="stricter than RFC 9112 §3.2.2"),
-    case("absolute-other-port", start(b"GET http://a.test:81/echo HTTP/1.1"), rule="stricter than §3.2.2"),
-    case("absolute-https-port", start(b"GET http://a.test:443/echo HTTP/1.1"), rule="stricter than §3.2.2"),
-    case("garbage-tls-hello", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32) + b"\r\n\r\n"),
+    case(
+        "absolute-other-host",
+        start(b"GET http://b.test/echo HTTP/1.1"),
+        rule="stricter than RFC 9112 §3.2.2",
+    ),
+    case(
+        "absolute-other-port",
+        start(b"GET http://a.test:81/echo HTTP/1.1"),
+        rule="stricter than §3.2.2",
+    ),
+    case(
+        "absolute-https-port",
+        start(b"GET http://a.test:443/echo HTTP/1.1"),
+        rule="stricter than §3.2.2",
+    ),
+    case(
+        "garbage-tls-hello",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32) + b"\r\n\r\n",
+    ),
     case("garbage-h2-preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, 505, rule="RFC 9113 §3.4"),
 ]
 
 HOST: list[Case] = [
     case("missing", head(host=False), rule="RFC 9112 §3.2"),
-    case("missing-absolute-form", head(start=b"GET http://a.test/echo HTTP/1.1", host=False), rule="§3.2"),
+    case(
+        "missing-absolute-form",
+        head(start=b"GET http://a.test/echo HTTP/1.1", host=False),
+        rule="§3.2",
+    ),
     case("repeated-different", head("Host: b.test"), rule="RFC 9112 §3.2"),
     case("repeated-equal", head("Host: a.test"), rule="RFC 9112 §3.2"),
     case("repeated-other-case", head("HOST: a.test"), rule="RFC 9112 §3.2"),
@@ -113,7 +132,11 @@ FIELDS: list[Case] = [
     case("name-space-before-colon", head("X-A : 1"), rule="RFC 9112 §5.1"),
     case("name-tab-before-colon", head("X-A\t: 1"), rule="RFC 9112 §5.1"),
     case("name-space-inside", head("X A: 1"), rule="RFC 9110 §5.1"),
-    case("name-leading-space-first", b"GET /echo HTTP/1.1\r\n Host: a.test\r\n\r\n", rule="RFC 9112 §2.2"),
+    case(
+        "name-leading-space-first",
+        b"GET /echo HTTP/1.1\r\n Host: a.test\r\n\r\n",
+        rule="RFC 9112 §2.2",
+    ),
     case("name-nul", head("X\0A: 1"), rule="RFC 9110 §5.1"),
     case("name-8-bit", head("X-\xe4: 1"), rule="RFC 9110 §5.1"),
     case("name-parenthesis", head("X(A): 1"), rule="RFC 9110 §5.6.2"),
@@ -175,11 +198,28 @@ CONTENT_LENGTH: list[Case] = [
             "superscript": b"5\xb2",
         }.items()
     ),
-    case("repeated-equal", post("Content-Length: 5", "Content-Length: 5", body=b"hello"), rule="§6.3"),
-    case("repeated-different", post("Content-Length: 5", "Content-Length: 6", body=b"hello!"), rule="§6.3"),
-    case("repeated-other-case", post("Content-Length: 5", "content-LENGTH: 0", body=b"hello"), rule="§6.3"),
-    case("repeated-zero-first", post("Content-Length: 0", "Content-Length: 5", body=b"hello"), rule="§6.3"),
-    case("repeated-far-apart", post("Content-Length: 5", *["X-A: 1"] * 40, "Content-Length: 5", body=b"hello")),
+    case(
+        "repeated-equal", post("Content-Length: 5", "Content-Length: 5", body=b"hello"), rule="§6.3"
+    ),
+    case(
+        "repeated-different",
+        post("Content-Length: 5", "Content-Length: 6", body=b"hello!"),
+        rule="§6.3",
+    ),
+    case(
+        "repeated-other-case",
+        post("Content-Length: 5", "content-LENGTH: 0", body=b"hello"),
+        rule="§6.3",
+    ),
+    case(
+        "repeated-zero-first",
+        post("Content-Length: 0", "Content-Length: 5", body=b"hello"),
+        rule="§6.3",
+    ),
+    case(
+        "repeated-far-apart",
+        post("Content-Length: 5", *["X-A: 1"] * 40, "Content-Length: 5", body=b"hello"),
+    ),
     case("get-with-bad-length", head("Content-Length: x"), rule="RFC 9112 §6.3"),
 ]
 
@@ -224,9 +264,22 @@ CHUNKS: list[Case] = [
             "trailer-bare-lf": b"5\r\nhello\r\n0\r\nX-T: 1\n\r\n",
         }.items()
     ),
-    case("extension-over-4-kib", chunked(b"5;" + b"a" * 5000 + b"\r\nhello\r\n" + TAIL), 400, 413, 431),
-    case("extensions-add-up", chunked((b"1;" + b"a" * 100 + b"\r\nx\r\n") * 60 + TAIL), 400, 413, 431),
-    case("trailers-over-head-limit", chunked(b"0\r\n" + b"X-T: " + b"a" * 40_000 + b"\r\n\r\n"), 400, 431),
+    case(
+        "extension-over-4-kib",
+        chunked(b"5;" + b"a" * 5000 + b"\r\nhello\r\n" + TAIL),
+        400,
+        413,
+        431,
+    ),
+    case(
+        "extensions-add-up", chunked((b"1;" + b"a" * 100 + b"\r\nx\r\n") * 60 + TAIL), 400, 413, 431
+    ),
+    case(
+        "trailers-over-head-limit",
+        chunked(b"0\r\n" + b"X-T: " + b"a" * 40_000 + b"\r\n\r\n"),
+        400,
+        431,
+    ),
     case("trailers-too-many", chunked(b"0\r\n" + b"X-T: a\r\n" * 200 + b"\r\n"), 400, 431),
 ]
 

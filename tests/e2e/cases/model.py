@@ -21,9 +21,9 @@ class Case:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def case(id: str, data: bytes, *status: int, rule: str = "", **extra: Any) -> Case:
+def case(name: str, data: bytes, *status: int, rule: str = "", **extra: Any) -> Case:
     """A case that must be answered with one of `status`, 400 when none is given."""
-    return Case(id, data, frozenset(status) if status else BAD, rule, extra)
+    return Case(name, data, frozenset(status) if status else BAD, rule, extra)
 
 
 def head(*lines: bytes | str, start: bytes = b"GET /echo HTTP/1.1", host: bool = True) -> bytes:

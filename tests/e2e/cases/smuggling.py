@@ -98,31 +98,65 @@ VALID_TE = {
 }
 
 REFUSED: list[Case] = [
-    *(case(f"te.cl-{name}", both(line), 400, rule="RFC 9112 §6.1") for name, line in VALID_TE.items()),
     *(
-        case(f"te.te-value-{name}", both(b"Transfer-Encoding: " + value), 400, 501, rule="RFC 9112 §6.1")
+        case(f"te.cl-{name}", both(line), 400, rule="RFC 9112 §6.1")
+        for name, line in VALID_TE.items()
+    ),
+    *(
+        case(
+            f"te.te-value-{name}",
+            both(b"Transfer-Encoding: " + value),
+            400,
+            501,
+            rule="RFC 9112 §6.1",
+        )
         for name, value in TE_VALUES.items()
     ),
     *(
-        case(f"te-alone-value-{name}", post(b"Transfer-Encoding: " + value, body=LAST + PREFIX), 400, 501)
+        case(
+            f"te-alone-value-{name}",
+            post(b"Transfer-Encoding: " + value, body=LAST + PREFIX),
+            400,
+            501,
+        )
         for name, value in TE_VALUES.items()
     ),
-    *(case(f"te.te-line-{name}", both(line), 400, 501, rule="§5.1, §2.2") for name, line in TE_LINES.items()),
     *(
-        case(f"te-alone-line-{name}", post(line, body=LAST + PREFIX), 400, 501, rule="RFC 9112 §5.1")
+        case(f"te.te-line-{name}", both(line), 400, 501, rule="§5.1, §2.2")
         for name, line in TE_LINES.items()
     ),
-    case("te-before-cl", post("Transfer-Encoding: chunked", "Content-Length: 5", body=LAST + PREFIX)),
-    case("te-with-cl-zero", post("Content-Length: 0", "Transfer-Encoding: chunked", body=LAST + PREFIX)),
-    case("te-with-two-cl", post("Content-Length: 5", "Content-Length: 5", "Transfer-Encoding: chunked")),
-    case("te-on-http-1.0", head("Transfer-Encoding: chunked", start=b"POST /echo HTTP/1.0") + LAST + PREFIX),
+    *(
+        case(
+            f"te-alone-line-{name}", post(line, body=LAST + PREFIX), 400, 501, rule="RFC 9112 §5.1"
+        )
+        for name, line in TE_LINES.items()
+    ),
+    case(
+        "te-before-cl", post("Transfer-Encoding: chunked", "Content-Length: 5", body=LAST + PREFIX)
+    ),
+    case(
+        "te-with-cl-zero",
+        post("Content-Length: 0", "Transfer-Encoding: chunked", body=LAST + PREFIX),
+    ),
+    case(
+        "te-with-two-cl",
+        post("Content-Length: 5", "Content-Length: 5", "Transfer-Encoding: chunked"),
+    ),
+    case(
+        "te-on-http-1.0",
+        head("Transfer-Encoding: chunked", start=b"POST /echo HTTP/1.0") + LAST + PREFIX,
+    ),
     case(
         "te-on-http-1.0-keep-alive",
-        head("Transfer-Encoding: chunked", "Connection: keep-alive", start=b"POST /echo HTTP/1.0") + LAST,
+        head("Transfer-Encoding: chunked", "Connection: keep-alive", start=b"POST /echo HTTP/1.0")
+        + LAST,
     ),
     case("te-unknown-alone", post("Transfer-Encoding: gzip", body=LAST), 501, rule="RFC 9112 §6.1"),
     case("te-identity-alone", post("Transfer-Encoding: identity", body=LAST), 400, 501),
-    case("te-named-in-connection-with-cl", both(b"Transfer-Encoding: chunked\r\nConnection: Transfer-Encoding")),
+    case(
+        "te-named-in-connection-with-cl",
+        both(b"Transfer-Encoding: chunked\r\nConnection: Transfer-Encoding"),
+    ),
     case("te-on-get", head("Content-Length: 5", "Transfer-Encoding: chunked") + LAST + PREFIX),
     case("cl-space-before-colon", post("Content-Length : 5", body=b"hello" + PREFIX)),
     case("cl-nul-in-name", post("Content-\0Length: 5", body=b"hello" + PREFIX)),
@@ -140,27 +174,57 @@ HARMLESS: list[Case] = [
     case("x-prefixed-te", both(b"X-Transfer-Encoding: chunked"), 200, body=LAST + PREFIX),
     case("te-field", both(b"TE: chunked"), 200, body=LAST + PREFIX),
     case("content-encoding-chunked", both(b"Content-Encoding: chunked"), 200, body=LAST + PREFIX),
-    case("underscore-cl", chunked(b"5\r\nhello\r\n" + LAST, "Content_Length: 50"), 200, body=b"hello"),
-    case("cl-named-in-connection", post("Content-Length: 5", "Connection: Content-Length", body=b"hello"), 200,
-         body=b"hello"),
-    case("te-named-in-connection", chunked(b"5\r\nhello\r\n" + LAST, "Connection: Transfer-Encoding"), 200,
-         body=b"hello"),
-    case("host-named-in-connection", post("Content-Length: 5", "Connection: host", body=b"hello"), 200,
-         body=b"hello"),
+    case(
+        "underscore-cl", chunked(b"5\r\nhello\r\n" + LAST, "Content_Length: 50"), 200, body=b"hello"
+    ),
+    case(
+        "cl-named-in-connection",
+        post("Content-Length: 5", "Connection: Content-Length", body=b"hello"),
+        200,
+        body=b"hello",
+    ),
+    case(
+        "te-named-in-connection",
+        chunked(b"5\r\nhello\r\n" + LAST, "Connection: Transfer-Encoding"),
+        200,
+        body=b"hello",
+    ),
+    case(
+        "host-named-in-connection",
+        post("Content-Length: 5", "Connection: host", body=b"hello"),
+        200,
+        body=b"hello",
+    ),
     case("cl-leading-zeros", post("Content-Length: 0005", body=b"hello"), 200, body=b"hello"),
     case("cl-white-space", post("Content-Length: \t 5 \t", body=b"hello"), 200, body=b"hello"),
     case("cl-no-space", post("Content-Length:5", body=b"hello"), 200, body=b"hello"),
     case("get-with-body", head("Content-Length: 5") + b"hello", 200, body=b"hello"),
-    case("delete-with-body", head("Content-Length: 5", start=b"DELETE /echo HTTP/1.1") + b"hello", 200,
-         body=b"hello"),
+    case(
+        "delete-with-body",
+        head("Content-Length: 5", start=b"DELETE /echo HTTP/1.1") + b"hello",
+        200,
+        body=b"hello",
+    ),
     *(
         case(f"te-{name}", post(line, body=b"5\r\nhello\r\n" + LAST), 200, body=b"hello")
         for name, line in VALID_TE.items()
     ),
-    case("chunk-size-leading-zeros", chunked(b"0000000000000005\r\nhello\r\n" + LAST), 200, body=b"hello"),
+    case(
+        "chunk-size-leading-zeros",
+        chunked(b"0000000000000005\r\nhello\r\n" + LAST),
+        200,
+        body=b"hello",
+    ),
     case("chunk-size-upper-hex", chunked(b"A\r\nhellohello\r\n" + LAST), 200, body=b"hellohello"),
-    case("chunk-extension", chunked(b"5;a=b;c=\"d;e\"\r\nhello\r\n0;x\r\n\r\n"), 200, body=b"hello"),
-    case("chunk-extension-looks-like-chunk", chunked(b'5;a="0"\r\nhello\r\n' + LAST), 200, body=b"hello"),
+    case("chunk-extension", chunked(b'5;a=b;c="d;e"\r\nhello\r\n0;x\r\n\r\n'), 200, body=b"hello"),
+    case(
+        "chunk-extension-looks-like-chunk",
+        chunked(b'5;a="0"\r\nhello\r\n' + LAST),
+        200,
+        body=b"hello",
+    ),
     case("last-chunk-many-zeros", chunked(b"5\r\nhello\r\n0000\r\n\r\n"), 200, body=b"hello"),
-    case("data-looks-like-last-chunk", chunked(b"5\r\n0\r\n\r\n\r\n" + LAST), 200, body=b"0\r\n\r\n"),
+    case(
+        "data-looks-like-last-chunk", chunked(b"5\r\n0\r\n\r\n\r\n" + LAST), 200, body=b"0\r\n\r\n"
+    ),
 ]

@@ -57,16 +57,34 @@ MALFORMED: list[Case] = [
             "over-63-bits": b"9223372036854775808",
         }.items()
     ),
-    case("length-repeated-equal", answer(b"Content-Length: 5", b"Content-Length: 5", body=b"hello"), 502),
+    case(
+        "length-repeated-equal",
+        answer(b"Content-Length: 5", b"Content-Length: 5", body=b"hello"),
+        502,
+    ),
     case("length-repeated", answer(b"Content-Length: 5", b"Content-Length: 2", body=b"hello"), 502),
-    case("te-and-length", answer(b"Transfer-Encoding: chunked", b"Content-Length: 5", body=b"0\r\n\r\n"), 502),
+    case(
+        "te-and-length",
+        answer(b"Transfer-Encoding: chunked", b"Content-Length: 5", body=b"0\r\n\r\n"),
+        502,
+    ),
     case("te-unknown", answer(b"Transfer-Encoding: gzip", body=b"x"), 502),
     case("te-gzip-chunked", answer(b"Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n"), 502),
-    case("te-chunked-twice", answer(b"Transfer-Encoding: chunked, chunked", body=b"0\r\n\r\n"), 502),
+    case(
+        "te-chunked-twice", answer(b"Transfer-Encoding: chunked, chunked", body=b"0\r\n\r\n"), 502
+    ),
     case("te-leading-comma", answer(b"Transfer-Encoding: , chunked", body=b"0\r\n\r\n"), 502),
     case("te-two-fields", answer(*[b"Transfer-Encoding: chunked"] * 2, body=b"0\r\n\r\n"), 502),
-    case("te-on-http-1.0", answer(b"Transfer-Encoding: chunked", status=b"HTTP/1.0 200 OK", body=b"0\r\n\r\n"), 502),
-    case("te-on-204", answer(b"Transfer-Encoding: chunked", status=b"HTTP/1.1 204 No", body=b"0\r\n\r\n"), 502),
+    case(
+        "te-on-http-1.0",
+        answer(b"Transfer-Encoding: chunked", status=b"HTTP/1.0 200 OK", body=b"0\r\n\r\n"),
+        502,
+    ),
+    case(
+        "te-on-204",
+        answer(b"Transfer-Encoding: chunked", status=b"HTTP/1.1 204 No", body=b"0\r\n\r\n"),
+        502,
+    ),
     case("field-no-colon", answer(b"Content-Length: 0", b"oops"), 502),
     case("field-empty-name", answer(b"Content-Length: 0", b": x"), 502),
     case("field-name-space-inside", answer(b"Content-Length: 0", b"X A: x"), 502),
@@ -80,10 +98,18 @@ MALFORMED: list[Case] = [
     case("first-field-folded", answer(b" X: 1", b"Content-Length: 0"), 502),
     case("head-too-large", answer(b"Content-Length: 0", b"X-A: " + b"a" * 40_000), 502),
     case("too-many-fields", answer(b"Content-Length: 0", *[b"X-A: a"] * 150), 502),
-    case("interim-too-large", answer(b"X-A: " + b"a" * 40_000, status=b"HTTP/1.1 103 Early") + length(b"5"), 502),
+    case(
+        "interim-too-large",
+        answer(b"X-A: " + b"a" * 40_000, status=b"HTTP/1.1 103 Early") + length(b"5"),
+        502,
+    ),
     case("interim-malformed", b"HTTP/1.1 103 Early\r\nbad line\r\n\r\n" + length(b"5"), 502),
     case("interim-flood", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 40 + length(b"5"), 502),
-    case("101-not-asked-for", answer(b"Upgrade: websocket", b"Connection: upgrade", status=b"HTTP/1.1 101 Sw"), 502),
+    case(
+        "101-not-asked-for",
+        answer(b"Upgrade: websocket", b"Connection: upgrade", status=b"HTTP/1.1 101 Sw"),
+        502,
+    ),
 ]
 
 # Chunk faults of a response whose head was sent on already: the client must see a cut, not an end.

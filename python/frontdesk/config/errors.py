@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from frontdesk.config.expectations import expectation
 from frontdesk.config.models.root import Config
 from frontdesk.config.positions import PathPart, Place, find, path_text
 from frontdesk.config.schema_walk import keys_of, model_at
 from frontdesk.config.suggest import suggest
-from frontdesk.errors import ConfigError
 from frontdesk.fields.base import describe
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from frontdesk.config.load import Loaded
+    from frontdesk.errors import ConfigError
 
 KEY = "[key]"
 """The last part of pydantic's path when the key of a map is wrong rather than its value."""
@@ -81,7 +82,7 @@ def from_pydantic(error: ErrorDetails, loaded: Loaded) -> Problem:
     if kind == "setting":
         message = f"found {found}, expected {context['expected']}"
         return Problem(path, message, context["hint"], expected=context["expected"])
-    expected, hint = _expectation(kind, context, error)
+    expected, hint = expectation(error)
     if error["loc"][-1:] == (KEY,):
         return Problem(path, f"`{path[-1]}` is no name, expected {expected}", hint, at_key=True)
     return Problem(path, f"found {found}, expected {expected}", hint, expected=expected)
@@ -97,46 +98,6 @@ def _unknown_key(path: tuple[PathPart, ...]) -> Problem:
     noun = "policy" if model.__name__ == "Policies" else "key"
     hint = suggest(key, keys_of(model), noun)
     return Problem(path, f"unknown {noun} `{key}`", hint, at_key=True)
-
-
-def _expectation(kind: str, context: dict[str, Any], error: ErrorDetails) -> tuple[str, str]:
-    """What a standard type expected, and a hint."""
-    value = error.get("input")
-    match kind:
-        case "string_type":
-            number = isinstance(value, int | float)
-            written = str(value).lower() if isinstance(value, bool) else str(value)
-            return "a string", f'write "{written}" in quotes' if number else ""
-        case "int_type" | "int_from_float":
-            quoted = isinstance(value, str) and value.lstrip("-").isdecimal()
-            return "a whole number", "leave out the quotes" if quoted else ""
-        case "bool_type":
-            return "true or false", ""
-        case "dict_type" | "model_type":
-            return "a map", ""
-        case "list_type":
-            return "a list", f"write [{value}]" if isinstance(value, str | int) else ""
-        case "literal_error":
-            words = context["expected"].replace("'", "")
-            close = suggest(str(value), words.replace(" or ", ", ").split(", "), "word")
-            return f"one of {words}", close if close.startswith("did") else ""
-        case "string_pattern_mismatch":
-            return "letters, digits, `.`, `_` and `-`, at most 100", ""
-        case "greater_than_equal":
-            return f"at least {context['ge']}", ""
-        case "less_than_equal":
-            return f"at most {context['le']}", ""
-        case "string_too_short" | "too_short":
-            return f"a length of at least {context['min_length']}", ""
-        case "string_too_long" | "too_long":
-            return f"a length of at most {context['max_length']}", ""
-    return _sentence(error["msg"]), ""
-
-
-def _sentence(message: str) -> str:
-    """An unforeseen message of pydantic's, to follow the word "expected"."""
-    text = message.removeprefix("Input should be ").removeprefix("Value error, ")
-    return text[:1].lower() + text[1:]
 
 
 def _is_map(loaded: Loaded, path: tuple[PathPart, ...]) -> bool:

@@ -7,10 +7,13 @@ import errno
 import os
 import re
 import stat
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frontdesk.config.positions import Source
 from frontdesk.errors import ConfigError, ConfigErrors
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_FILE_BYTES = 16 * 2**20
 SUFFIXES = (".yaml", ".yml")

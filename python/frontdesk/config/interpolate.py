@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frontdesk.config.files import read_bounded, reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_REFERENCED_BYTES = 2**20
 MARK = "${"
@@ -17,7 +20,7 @@ _ENV = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 _FILE = re.compile(r"\$\{file:([^}]+)\}")
 
 
-class Unresolved(Exception):  # noqa: N818 - it names a state, and never leaves the loader
+class Unresolved(Exception):
     """A reference that cannot be resolved, with a hint."""
 
     def __init__(self, message: str, hint: str = "") -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from frontdesk.config.compose import Composer
 from frontdesk.config.files import MAX_FILE_BYTES, config_files, read_bounded, read_source
 from frontdesk.config.interpolate import Interpolation, referenced_files
 from frontdesk.config.positions import Key, Source, Spot, path_text
 from frontdesk.errors import ConfigError, ConfigErrors
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from frontdesk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PathPart = str | int
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from frontdesk.config.positions import Source
-
 if TYPE_CHECKING:
     from yaml import MarkedYAMLError
 
+    from frontdesk.config.positions import Source
     from frontdesk.errors import ConfigError
 
 _ADVICE: dict[str, tuple[str, str]] = {

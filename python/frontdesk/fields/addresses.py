@@ -101,11 +101,11 @@ def _split_url(value: str, rest: str, expected: str) -> Url:
         path = urlsplit(value).path
     except ValueError:
         raise invalid(expected) from None
-    host, port = split_authority(authority, value, expected)
+    host, port = split_authority(authority, expected)
     return Url(host.strip("[]"), 80 if port is None else port, check_path(path or "/"))
 
 
-def split_authority(text: str, value: object, expected: str) -> tuple[str, int | None]:
+def split_authority(text: str, expected: str) -> tuple[str, int | None]:
     """Host (IPv6 in brackets, names in lower case) and port of an authority, RFC 3986 section 3.2."""
     found = _AUTHORITY.fullmatch(text)
     if found is None or "*" in text:
@@ -127,7 +127,7 @@ def check_upstream_host(value: str) -> str:
     if value in ("client", "target"):
         return value
     expected = "client, target, or an authority such as api.internal:8080"
-    host, port = split_authority(value, value, expected)
+    host, port = split_authority(value, expected)
     return host if port is None else f"{host}:{port}"
 
 

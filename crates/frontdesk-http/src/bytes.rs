@@ -94,12 +94,14 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
 /// The lowest set high bit marks the first byte below `limit` (at most 0x80); bits above it may be false.
-const fn below(word: u64, limit: u8) -> u64 {
+#[inline]
+pub(crate) const fn below(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(ONES * limit as u64) & !word & HIGH
 }
 
 /// The lowest set high bit marks the first byte equal to `byte`; bits above it may be false.
-const fn equal(word: u64, byte: u8) -> u64 {
+#[inline]
+pub(crate) const fn equal(word: u64, byte: u8) -> u64 {
     below(word ^ (ONES * byte as u64), 1)
 }
 

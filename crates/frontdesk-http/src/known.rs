@@ -1,4 +1,6 @@
-//! Field names the gateway acts upon, recognised by length and word compare.
+//! Field names the gateway acts upon, recognised by comparing words of eight bytes.
+
+use crate::bytes::{below, equal};
 
 /// The longest name in `NAMES` fits in this many words of eight bytes.
 const WORDS: usize = 3;
@@ -103,23 +105,47 @@ const IDENTITY: [&str; 6] = [
     "x-client-cert",
 ];
 
-const LENGTHS: usize = 8 * WORDS + 1;
-const BUCKET: usize = 10;
+const SLOTS: usize = 512;
+const NO_NAME: u8 = u8::MAX;
 
-/// Names by their length; unused places hold zero words, which no name has.
-static BY_LENGTH: [[(Words, Known); BUCKET]; LENGTHS] = by_length();
-
-const fn by_length() -> [[(Words, Known); BUCKET]; LENGTHS] {
-    let mut table = [[([0; WORDS], Known::Other); BUCKET]; LENGTHS];
-    let mut used = [0; LENGTHS];
+/// The names as words, at the place they have in `NAMES`.
+static PATTERNS: [(Words, Known); NAMES.len()] = {
+    let mut patterns = [([0; WORDS], Known::Other); NAMES.len()];
     let mut index = 0;
     while index < NAMES.len() {
-        let name = NAMES[index].0.as_bytes();
-        table[name.len()][used[name.len()]] = (pattern(name), NAMES[index].1);
-        used[name.len()] += 1;
+        patterns[index] = (pattern(NAMES[index].0.as_bytes()), NAMES[index].1);
         index += 1;
     }
-    table
+    patterns
+};
+
+/// A factor that gives every name a slot of its own, and those slots.
+const HASH: (u64, [u8; SLOTS]) = perfect_hash();
+static SLOT_OF: [u8; SLOTS] = HASH.1;
+
+const fn perfect_hash() -> (u64, [u8; SLOTS]) {
+    let mut factor: u64 = 0x9e37_79b9_7f4a_7c15;
+    loop {
+        let mut slots = [NO_NAME; SLOTS];
+        let mut index = 0;
+        while index < NAMES.len() {
+            let slot = slot(&pattern(NAMES[index].0.as_bytes()), factor);
+            if slots[slot] != NO_NAME {
+                break;
+            }
+            slots[slot] = index as u8;
+            index += 1;
+        }
+        if index == NAMES.len() {
+            return (factor, slots);
+        }
+        factor = factor.wrapping_mul(0xd129_8a2f_3c95_4b65).wrapping_add(2) | 1;
+    }
+}
+
+const fn slot(words: &Words, factor: u64) -> usize {
+    let mixed = (words[0] ^ words[1].rotate_left(29)).wrapping_mul(factor);
+    (mixed >> (64 - SLOTS.trailing_zeros())) as usize
 }
 
 const fn pattern(name: &[u8]) -> Words {
@@ -130,6 +156,14 @@ const fn pattern(name: &[u8]) -> Words {
         index += 1;
     }
     words
+}
+
+/// The name that these lower-case words spell.
+#[inline]
+fn exact(words: &Words) -> Option<Known> {
+    let index = SLOT_OF[slot(words, HASH.0)];
+    let (pattern, known) = PATTERNS.get(index as usize)?;
+    (pattern == words).then_some(*known)
 }
 
 /// A mask of the first `len` bytes of a word.
@@ -156,18 +190,40 @@ impl Known {
     #[inline]
     pub(crate) fn at(buf: &[u8], at: usize, len: usize) -> Self {
         let words = lower_words(buf, at, len);
-        if len < LENGTHS {
-            for (candidate, known) in &BY_LENGTH[len] {
-                if candidate[0] == words[0] && candidate[1..] == words[1..] {
-                    return *known;
-                }
-            }
+        if len <= 8 * WORDS
+            && let Some(known) = exact(&words)
+        {
+            return known;
         }
         if is_identity(&words, len) {
             Self::Identity
         } else {
             Self::Other
         }
+    }
+
+    /// The length and meaning of the name and colon at `at` if it is one of the table: the common case,
+    /// decided without a look at single bytes.
+    #[inline]
+    pub(crate) fn with_colon(buf: &[u8], at: usize) -> Option<(usize, Self)> {
+        let bytes = buf.get(at..)?.first_chunk::<{ 8 * WORDS }>()?;
+        let mut words = [0; WORDS];
+        let mut len = 0;
+        for (word, chunk) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+            let raw = u64::from_le_bytes(*chunk);
+            let colons = equal(raw, b':');
+            let count = (colons.trailing_zeros() / 8) as usize;
+            let mask = first_bytes(count);
+            if below(raw, b' ') & mask != 0 {
+                return None;
+            }
+            *word = (raw | CASE) & mask;
+            len += count;
+            if colons != 0 {
+                return Some((len, exact(&words)?));
+            }
+        }
+        None
     }
 
     /// The meaning of a name with `_`, and whether it aliases a field that only the gateway may set, be it

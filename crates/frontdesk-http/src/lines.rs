@@ -86,10 +86,9 @@ pub(crate) fn field_lines(
 
 #[inline]
 fn field_line(buf: &[u8], start: usize, rules: LineRules) -> Step<Field> {
-    let (name_end, underscore) = scan_name(buf, start);
-    let (colon, spaced) = match buf.get(name_end) {
-        Some(b':') if name_end > start => (name_end, false),
-        _ => (unusual_colon(buf, start, name_end, rules)?, true),
+    let (name_len, known, colon) = match Known::with_colon(buf, start) {
+        Some((len, known)) => (len, known, start + len),
+        None => name(buf, start, rules)?,
     };
     let mut value_start = colon + 1;
     while buf.get(value_start).is_some_and(|&byte| is_blank(byte)) {
@@ -101,21 +100,31 @@ fn field_line(buf: &[u8], start: usize, rules: LineRules) -> Step<Field> {
     while value_stop > value_start && is_blank(buf[value_stop - 1]) {
         value_stop -= 1;
     }
-    let name_len = name_end - start;
     Ok(Field {
         start: start as u32,
         name_len: u16::try_from(name_len).map_err(|_| Fault::FieldNameTooLong)?,
-        known: if underscore {
-            Known::of(&buf[start..name_end])
-        } else {
-            Known::at(buf, start, name_len)
-        },
+        known,
         removed: false,
         value_start: value_start as u32,
         value_len: (value_stop - value_start) as u32,
         end: end as u32,
-        crlf: end - stop == 2 && !spaced,
+        crlf: end - stop == 2 && colon == start + name_len,
     })
+}
+
+/// Read the name at `start`; returns its length, its meaning and the position of the colon.
+fn name(buf: &[u8], start: usize, rules: LineRules) -> Step<(usize, Known, usize)> {
+    let (end, underscore) = scan_name(buf, start);
+    let colon = match buf.get(end) {
+        Some(b':') if end > start => end,
+        _ => unusual_colon(buf, start, end, rules)?,
+    };
+    let known = if underscore {
+        Known::of(&buf[start..end])
+    } else {
+        Known::at(buf, start, end - start)
+    };
+    Ok((end - start, known, colon))
 }
 
 /// Where the token that starts at `at` ends, and whether it has `_`.

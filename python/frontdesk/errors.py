@@ -57,7 +57,7 @@ class ConfigError:
             lines += excerpt(self.source_line, self.column)
         if self.hint:
             lines.append(f"    hint: {self.hint}")
-        return "\n".join(lines)
+        return "\n".join(printable(line) for line in lines)
 
     def as_dict(self) -> dict[str, str | int]:
         """The error for machines; the keys are stable."""
@@ -82,6 +82,16 @@ class ConfigErrors(FrontdeskError):
     def render(self) -> str:
         """All errors as text, one after the other."""
         return "\n".join(error.render() for error in self.errors)
+
+
+def printable(text: str) -> str:
+    """The text with control and direction-changing characters escaped, safe for a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 EXCERPT_WIDTH = 96

@@ -61,7 +61,8 @@ def parse_address(value: Any) -> Address:
     try:
         address = ip_address(host)
     except ValueError:
-        hint = 'write "127.0.0.1"' if host == "localhost" else "names are not looked up here"
+        known = host == "localhost"
+        hint = f'write "127.0.0.1:{found["port"]}"' if known else "names are not looked up here"
         raise invalid(expected, hint) from None
     if isinstance(address, IPv6Address) != (found["six"] is not None) or "%" in host:
         raise invalid(expected, "an IPv6 address stands in brackets, without a zone")

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BeforeValidator
 from pydantic_core import core_schema
+
+from frontdesk.fields.base import contradiction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +46,17 @@ class Shorthand:
         if long_form.get("type") == "array":
             return {"anyOf": [long_form["items"], long_form]}
         return dict(long_form)
+
+
+def not_yet(*words: str) -> BeforeValidator:
+    """Annotation metadata: words that the configuration language has and this version does not."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value in words:
+            raise contradiction(f"`{value}` is not available in this version")
+        return value
+
+    return BeforeValidator(check)
 
 
 def one_or_many() -> Shorthand:

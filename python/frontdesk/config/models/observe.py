@@ -8,6 +8,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 
 from frontdesk.fields.addresses import Address, parse_address
 from frontdesk.fields.base import Settings, default
+from frontdesk.fields.shorthand import not_yet
 from frontdesk.fields.units import OFF, Sample, parse_ppm
 
 LogField = Literal[
@@ -42,7 +43,7 @@ class AccessLog(Settings):
     format: Literal["json", "common"] = Field(
         default="json", description="One JSON object a line, or the common log format."
     )
-    fields: Annotated[list[LogField], Field(min_length=1)] = Field(
+    fields: Annotated[list[Annotated[LogField, not_yet("consumer")]], Field(min_length=1)] = Field(
         default=list(LOG_FIELDS), description="Fields of a JSON record, in their order."
     )
     sample: Sample = default("100%", parse_ppm, "Share of the requests that are written.")

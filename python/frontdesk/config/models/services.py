@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from frontdesk.config.models.policies import Policies
 from frontdesk.fields.addresses import TargetUrl, UpstreamHost
 from frontdesk.fields.base import Settings, contradiction, default
-from frontdesk.fields.shorthand import text_as
+from frontdesk.fields.shorthand import not_yet, text_as
 from frontdesk.fields.units import (
     Duration,
     DurationOrOff,
@@ -21,6 +21,9 @@ from frontdesk.fields.units import (
 
 if TYPE_CHECKING:
     from typing import Self
+
+
+Balance = Literal["round_robin", "least_requests"]
 
 
 class Target(Settings):
@@ -81,7 +84,7 @@ class Service(Settings):
         default=None, min_length=1, max_length=10_000,
         description="Several targets, each a URL or a map of `url` and `weight`.",
     )  # fmt: skip
-    balance: Literal["round_robin", "least_requests"] = Field(
+    balance: Annotated[Balance, not_yet("ewma", "random", "hash")] = Field(
         default="round_robin",
         description="How a target is chosen: in turn by weight, "
         "or the less loaded of two drawn at random.",

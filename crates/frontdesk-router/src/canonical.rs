@@ -112,18 +112,14 @@ fn is_canonical(raw: &[u8], options: PathOptions) -> bool {
     if raw.first() != Some(&b'/') {
         return false;
     }
-    let mut index = 0;
-    while let Some(&byte) = raw.get(index) {
-        let keeps = match class(byte) {
-            Class::Plain => true,
-            Class::Slash => starts_plain_segment(&raw[index + 1..], options),
-            Class::Percent => is_needed_escape(&raw[index..]),
-            Class::Escape | Class::Refused => false,
+    let mut rest = raw;
+    while let Some(at) = rest.iter().position(|byte| class(*byte) != Class::Plain) {
+        let (special, after) = (rest[at], &rest[at + 1..]);
+        rest = match special {
+            b'/' if starts_plain_segment(after, options) => after,
+            b'%' if is_needed_escape(after) => &after[2..],
+            _ => return false,
         };
-        if !keeps {
-            return false;
-        }
-        index += if byte == b'%' { 3 } else { 1 };
     }
     true
 }
@@ -133,16 +129,17 @@ fn starts_plain_segment(rest: &[u8], options: PathOptions) -> bool {
     match rest.first() {
         Some(b'/') => !options.merge_slashes,
         Some(b'.') => {
-            let after_dots = if rest.get(1) == Some(&b'.') { 2 } else { 1 };
-            !matches!(rest.get(after_dots), None | Some(b'/' | b';' | b'%'))
+            let after_dots = &rest[if rest.get(1) == Some(&b'.') { 2 } else { 1 }..];
+            !matches!(after_dots.first(), None | Some(b'/' | b';'))
+                && !after_dots.starts_with(b"%3B")
         }
         _ => true,
     }
 }
 
-/// Whether `rest` starts with an escape that the canonical form has as it is.
-fn is_needed_escape(rest: &[u8]) -> bool {
-    let [_, high, low, ..] = *rest else {
+/// Whether `after`, which follows a `%`, makes an escape that the canonical form has as it is.
+fn is_needed_escape(after: &[u8]) -> bool {
+    let [high, low, ..] = *after else {
         return false;
     };
     let is_upper = |digit: u8| digit.is_ascii_digit() || (b'A'..=b'F').contains(&digit);

@@ -43,6 +43,10 @@ def _rps(record: Record) -> str:
     return f"{record['rps']:,.0f}" + (" *" if record["generator_bound"] else "")
 
 
+def _unless_overloaded(record: Record) -> str:
+    return "overloaded" if record["overloaded"] else str(record["failed"])
+
+
 def _rounds(record: Record) -> str:
     return f"{record['valid_rounds']}/{record['rounds']}"
 
@@ -65,7 +69,7 @@ LATENCY = (
     number("p50_us", "p50, µs"),
     number("p99_us", "p99, µs"),
     number("p999_us", "p99.9, µs"),
-    FAILED,
+    Column("failed", _unless_overloaded),
 )
 IDLE = (NAME, number("bytes_per_connection", "bytes/connection"), MEBIBYTES, FAILED)
 MEMORY = (

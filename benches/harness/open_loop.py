@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 QUANTILES = {"p50_us": 0.50, "p99_us": 0.99, "p999_us": 0.999}
 DIRECT = "no gateway"
+# Half of the requests waiting this long means that the rate is more than the peer can do.
+OVERLOADED_US = 50_000
 
 
 def measure(context: Context, contenders: Sequence[Contender], rate: int) -> Result:
@@ -46,14 +48,15 @@ def half_load(context: Context, control: Contender) -> int:
 
 
 def _record(label: str, runs: Sequence[Timeline]) -> Record:
-    record: Record = {
-        "name": label,
-        "failed": sum(run.failed for run in runs),
-        "rounds": len(runs),
-    }
-    whole = [run.total() for run in runs if run.failed == 0]
+    failed = sum(run.failed for run in runs)
+    totals = [run.total() for run in runs]
+    medians = [total.quantile(0.5) for total in totals if len(total)]
+    overloaded = not medians or max(medians) > OVERLOADED_US
+    record: Record = {"name": label, "failed": failed, "rounds": len(runs)}
+    record["overloaded"] = overloaded
+    valid = [total for total, run in zip(totals, runs, strict=True) if run.failed == 0]
     for key, part in QUANTILES.items():
-        summary = Summary.of([histogram.quantile(part) for histogram in whole])
+        summary = Summary.of([] if overloaded else [total.quantile(part) for total in valid])
         record[key] = summary and summary.median
         record[f"{key}_high"] = summary and summary.high
     return record

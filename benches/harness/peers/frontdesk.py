@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from harness.process import free_ports
+
 from .base import POOL, ROOT, Peer, Setting
 
 if TYPE_CHECKING:
@@ -23,17 +25,19 @@ class Frontdesk(Peer):
     def command(self, program: str, setting: Setting) -> list[str]:
         config = setting.folder / "gateway.yaml"
         config.write_text(self.render(setting))
-        return [program, "run", str(config)]
-
-    def environment(self, setting: Setting) -> dict[str, str]:
-        return {"FRONTDESK_RUN_DIR": str(setting.folder / "run")}
+        places = [
+            "--run-dir",
+            str(setting.folder / "run"),
+            "--state-dir",
+            str(setting.folder / "state"),
+        ]
+        return [program, "run", str(config), *places]
 
     def render(self, setting: Setting) -> str:
-        """The text of the configuration."""
-        log = str(setting.folder / "access.log") if setting.work.observed else "off"
-        return json.dumps(self.document(setting, log), indent=1)  # JSON is YAML too
+        """The text of the configuration; JSON is YAML too."""
+        return json.dumps(self.document(setting), indent=1)
 
-    def document(self, setting: Setting, log: str) -> Mapping[str, object]:
+    def document(self, setting: Setting) -> Mapping[str, object]:
         """The configuration as data."""
         limits = {"keepalive_requests": 1_000_000_000, "keepalive_idle": "1h"}
         url = f"http://127.0.0.1:{setting.work.upstream_port}"
@@ -44,8 +48,15 @@ class Frontdesk(Peer):
         return {
             "version": 1,
             "listeners": {"web": {"address": f"127.0.0.1:{setting.port}", "limits": limits}},
-            "observe": {"access_log": {"to": log}},
+            "observe": _observe(setting),
             "process": {"workers": 1, "threads": 1, "max_connections": 15_000},
             "services": {"up": {"url": url, "pool": {"max_idle": POOL, "idle": "1h"}}},
             "routes": routes,
         }
+
+
+def _observe(setting: Setting) -> Mapping[str, object]:
+    if not setting.work.observed:
+        return {"access_log": {"to": "off"}, "metrics": {"address": "off"}}
+    log = {"to": str(setting.folder / "access.log"), "format": "json"}
+    return {"access_log": log, "metrics": {"address": f"127.0.0.1:{free_ports(1)[0]}"}}

@@ -1,15 +1,12 @@
 //! The chunk decoder: the outcome does not depend on how the input was cut. The first byte is the cut size.
 #![no_main]
 
-use frontdesk_http::{ChunkDecoder, ChunkEvent, HeadLimits, Underscores};
+use frontdesk_http::{ChunkDecoder, ChunkEvent, TrailerLimits};
 use libfuzzer_sys::fuzz_target;
 
-const LIMITS: HeadLimits = HeadLimits {
-    head_bytes: 1024,
+const LIMITS: TrailerLimits = TrailerLimits {
+    bytes: 1024,
     fields: 16,
-    target_bytes: 1024,
-    lf_line_ends: false,
-    underscores: Underscores::Drop,
 };
 
 /// What a reader of the stream learns: the payload, and whether it ended (with how many bytes read) or broke.
@@ -28,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn read(stream: &[u8], step: usize) -> Outcome {
-    let mut decoder = ChunkDecoder::new(256, &LIMITS);
+    let mut decoder = ChunkDecoder::new(256, LIMITS);
     let mut payload = Vec::new();
     let (mut position, mut available) = (0, 0);
     while available < stream.len() {

@@ -138,7 +138,7 @@ def test_body_that_stops_is_ended(
 def test_body_slower_than_the_floor_is_ended(
     gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
 ) -> None:
-    limits = {"body_min_rate": 1000, "body_min_rate_after": "500ms", "body_idle": "10s"}
+    limits = {"body_min_rate": "1000B/s", "body_min_rate_after": "500ms", "body_idle": "10s"}
     gateway = gateway_of(with_limits(upstream, **limits))
     with Connection(gateway.port, timeout=20) as client:
         client.send(b"POST /x HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100000\r\n\r\n")

@@ -1,0 +1,1 @@
+"""The request codec beside two parsers that this project did not write."""

@@ -1,0 +1,104 @@
+"""Stopping: what is in flight is finished, nothing new is taken, nothing is left."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.harness import Connection, Load, Stall, eventually, ok, request
+from tests.harness.configs import answering, forwarding
+from tests.harness.raw import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.harness import Gateway, RecordingUpstream
+
+
+def refuses(gateway: Gateway) -> bool:
+    try:
+        request(gateway.port, timeout=1)
+    except OSError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_slow_response_is_finished(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream, number: int
+) -> None:
+    upstream.answer([Stall(2.0), ok(b"late")])
+    gateway = gateway_of(forwarding(upstream.url))
+    with Connection(gateway.port) as connection:
+        connection.send(build("GET", "/slow"))
+        eventually(lambda: upstream.requests)
+        gateway.processes()
+        gateway.kill(number)
+        eventually(lambda: refuses(gateway), what="new connections are refused")
+        assert gateway.status("/readyz") == 503
+        assert b"draining" in gateway.status_response("/readyz").body
+        response = connection.response()
+    assert response.body == b"late"
+    assert response.header("connection") == "close"
+    assert gateway.wait() == 0
+    gateway.assert_nothing_left()
+
+
+def test_idle_connections_do_not_hold_it_up(gateway_of: Callable[..., Gateway]) -> None:
+    gateway = gateway_of(answering("one", process={"drain": "60s"}))
+    with Connection(gateway.port) as connection:
+        assert connection.request().status == 200
+        gateway.processes()
+        gateway.kill(signal.SIGTERM)
+        assert gateway.wait(within=30) == 0
+        assert connection.is_closed()
+
+
+def test_drain_ends_after_its_time(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+) -> None:
+    """A response that never comes is cut when `process.drain` is over."""
+    upstream.answer(Stall())
+    gateway = gateway_of(forwarding(upstream.url, process={"drain": "500ms"}))
+    with Connection(gateway.port, timeout=30) as connection:
+        connection.send(build("GET", "/never"))
+        eventually(lambda: upstream.requests)
+        gateway.processes()
+        gateway.kill(signal.SIGTERM)
+        assert gateway.wait(within=30) == 0
+        connection.read_until_close()
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGQUIT], [signal.SIGINT, signal.SIGINT]])
+def test_stop_at_once(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream, signals: list[int]
+) -> None:
+    upstream.answer(Stall())
+    gateway = gateway_of(forwarding(upstream.url, process={"drain": "1h"}))
+    with Connection(gateway.port, timeout=30) as connection:
+        connection.send(build("GET", "/never"))
+        eventually(lambda: upstream.requests)
+        gateway.processes()
+        for number in signals:
+            gateway.kill(number)
+            gateway.settle()
+        assert gateway.wait(within=30) == 0
+    gateway.assert_nothing_left()
+
+
+def test_under_load_every_answer_is_whole(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+) -> None:
+    """Clients see complete answers up to the end, then refused connections; never half an answer."""
+    gateway = gateway_of(forwarding(upstream.url))
+    load = Load(gateway.port)
+    with load:
+        eventually(lambda: load.done > 50)
+        gateway.processes()
+        gateway.kill(signal.SIGTERM)
+        assert gateway.wait() == 0
+        load.stop()
+    unexpected = [f for f in load.failures if not f.startswith("ConnectionRefusedError")]
+    assert unexpected == []

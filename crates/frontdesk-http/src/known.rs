@@ -1,12 +1,6 @@
 //! Field names the gateway acts upon, recognised by comparing words of eight bytes.
 
-use crate::bytes::{below, equal};
-
-/// The longest name in `NAMES` fits in this many words of eight bytes.
-const WORDS: usize = 3;
-const CASE: u64 = 0x2020_2020_2020_2020;
-
-type Words = [u64; WORDS];
+use crate::words::{WORDS, exact, is_identity, lower_words, until_colon};
 
 macro_rules! known {
     ($( $variant:ident = $name:literal, )*) => {
@@ -24,7 +18,8 @@ macro_rules! known {
             $( #[doc = $name] $variant, )*
         }
 
-        const NAMES: &[(&str, Known)] = &[
+        /// The names with a meaning, in lower case.
+        pub(crate) const NAMES: &[(&str, Known)] = &[
             ("x-plan", Known::Identity),
             ("client-cert", Known::Identity),
             ("client-cert-chain", Known::Identity),
@@ -95,86 +90,6 @@ known! {
     WwwAuthenticate = "www-authenticate",
 }
 
-/// Prefixes of names that state an identity.
-const IDENTITY: [&str; 6] = [
-    "x-consumer-",
-    "x-authenticated-",
-    "x-credential-",
-    "x-auth-request-",
-    "x-ssl-client-",
-    "x-client-cert",
-];
-
-const SLOTS: usize = 512;
-const NO_NAME: u8 = u8::MAX;
-
-/// The names as words, at the place they have in `NAMES`.
-static PATTERNS: [(Words, Known); NAMES.len()] = {
-    let mut patterns = [([0; WORDS], Known::Other); NAMES.len()];
-    let mut index = 0;
-    while index < NAMES.len() {
-        patterns[index] = (pattern(NAMES[index].0.as_bytes()), NAMES[index].1);
-        index += 1;
-    }
-    patterns
-};
-
-/// A factor that gives every name a slot of its own, and those slots.
-const HASH: (u64, [u8; SLOTS]) = perfect_hash();
-static SLOT_OF: [u8; SLOTS] = HASH.1;
-
-const fn perfect_hash() -> (u64, [u8; SLOTS]) {
-    let mut factor: u64 = 0x9e37_79b9_7f4a_7c15;
-    loop {
-        let mut slots = [NO_NAME; SLOTS];
-        let mut index = 0;
-        while index < NAMES.len() {
-            let slot = slot(&pattern(NAMES[index].0.as_bytes()), factor);
-            if slots[slot] != NO_NAME {
-                break;
-            }
-            slots[slot] = index as u8;
-            index += 1;
-        }
-        if index == NAMES.len() {
-            return (factor, slots);
-        }
-        factor = factor.wrapping_mul(0xd129_8a2f_3c95_4b65).wrapping_add(2) | 1;
-    }
-}
-
-const fn slot(words: &Words, factor: u64) -> usize {
-    let mixed = (words[0] ^ words[1].rotate_left(29)).wrapping_mul(factor);
-    (mixed >> (64 - SLOTS.trailing_zeros())) as usize
-}
-
-const fn pattern(name: &[u8]) -> Words {
-    let mut words = [0; WORDS];
-    let mut index = 0;
-    while index < name.len() {
-        words[index / 8] |= (name[index] as u64) << (8 * (index % 8));
-        index += 1;
-    }
-    words
-}
-
-/// The name that these lower-case words spell.
-#[inline]
-fn exact(words: &Words) -> Option<Known> {
-    let index = SLOT_OF[slot(words, HASH.0)];
-    let (pattern, known) = PATTERNS.get(index as usize)?;
-    (pattern == words).then_some(*known)
-}
-
-/// A mask of the first `len` bytes of a word.
-const fn first_bytes(len: usize) -> u64 {
-    if len >= 8 {
-        u64::MAX
-    } else {
-        (1 << (8 * len)) - 1
-    }
-}
-
 impl Known {
     /// What the token `name` means, in any case. Aliases with `_` of identity and forwarding fields are
     /// `Identity`, so that they are stripped even where other names with `_` may pass.
@@ -206,24 +121,8 @@ impl Known {
     /// decided without a look at single bytes.
     #[inline]
     pub(crate) fn with_colon(buf: &[u8], at: usize) -> Option<(usize, Self)> {
-        let bytes = buf.get(at..)?.first_chunk::<{ 8 * WORDS }>()?;
-        let mut words = [0; WORDS];
-        let mut len = 0;
-        for (word, chunk) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
-            let raw = u64::from_le_bytes(*chunk);
-            let colons = equal(raw, b':');
-            let count = (colons.trailing_zeros() / 8) as usize;
-            let mask = first_bytes(count);
-            if below(raw, b' ') & mask != 0 {
-                return None;
-            }
-            *word = (raw | CASE) & mask;
-            len += count;
-            if colons != 0 {
-                return Some((len, exact(&words)?));
-            }
-        }
-        None
+        let (len, words) = until_colon(buf.get(at..)?.first_chunk()?)?;
+        Some((len, exact(&words)?))
     }
 
     /// The meaning of a name with `_`, and whether it aliases a field that only the gateway may set, be it
@@ -297,51 +196,3 @@ const _: () = assert!(
     Known::WwwAuthenticate as u8 <= 63,
     "one bit per name must fit in a word"
 );
-
-/// The name in lower case, zero after its end. Setting bit 5 lowers letters and leaves digits and `-`
-/// alone; what else it changes cannot turn a token into a name of the table.
-#[inline]
-fn lower_words(buf: &[u8], at: usize, len: usize) -> Words {
-    let mut words = [0; WORDS];
-    for (index, word) in words.iter_mut().enumerate() {
-        let done = 8 * index;
-        if done >= len {
-            break;
-        }
-        *word = (load(buf, at + done) | CASE) & first_bytes(len - done);
-    }
-    words
-}
-
-/// Up to eight bytes from `at`, zero after the end of the buffer.
-#[inline]
-fn load(buf: &[u8], at: usize) -> u64 {
-    let rest = buf.get(at..).unwrap_or_default();
-    if let Some(bytes) = rest.first_chunk::<8>() {
-        return u64::from_le_bytes(*bytes);
-    }
-    let mut bytes = [0; 8];
-    bytes[..rest.len()].copy_from_slice(rest);
-    u64::from_le_bytes(bytes)
-}
-
-#[inline]
-fn is_identity(words: &Words, len: usize) -> bool {
-    const PREFIXES: [Words; IDENTITY.len()] = {
-        let mut prefixes = [[0; WORDS]; IDENTITY.len()];
-        let mut index = 0;
-        while index < IDENTITY.len() {
-            prefixes[index] = pattern(IDENTITY[index].as_bytes());
-            index += 1;
-        }
-        prefixes
-    };
-    if words[0] & 0xffff != PREFIXES[0][0] & 0xffff {
-        return false;
-    }
-    PREFIXES.iter().zip(IDENTITY).any(|(prefix, text)| {
-        len >= text.len()
-            && words[0] == prefix[0]
-            && words[1] & first_bytes(text.len().saturating_sub(8)) == prefix[1]
-    })
-}

@@ -13,10 +13,12 @@ mod limits;
 mod lines;
 mod method;
 mod request;
+mod request_parse;
 mod response;
 mod start_line;
 mod target;
 mod trailers;
+mod words;
 
 pub use chunk::{ChunkDecoder, ChunkEvent, LAST_CHUNK, write_chunk_size};
 pub use fault::Fault;
@@ -24,7 +26,8 @@ pub use field::{Field, is_token, is_value};
 pub use known::Known;
 pub use limits::{HeadLimits, TrailerLimits, Underscores};
 pub use method::Method;
-pub use request::{RequestHead, Span, TargetForm, Upgrade, head_may_be_complete, parse_request};
+pub use request::{RequestHead, Span, TargetForm, Upgrade, head_may_be_complete};
+pub use request_parse::parse_request;
 pub use response::{ResponseFraming, ResponseHead, parse_response};
 
 /// How a message body is delimited (RFC 9112 §6.3).

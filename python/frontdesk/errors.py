@@ -76,7 +76,9 @@ class ConfigErrors(FrontdeskError):
     """A configuration that cannot be used: every mistake found, sorted by place."""
 
     def __init__(self, errors: Iterable[ConfigError]) -> None:
-        self.errors: list[ConfigError] = sorted(set(errors))
+        # What is wrong behind an alias is wrong once, however many paths lead there.
+        places = {(e.file, e.line, e.column, e.message): e for e in sorted(errors, reverse=True)}
+        self.errors: list[ConfigError] = sorted(places.values())
         super().__init__(self.render())
 
     def render(self) -> str:

@@ -49,7 +49,7 @@ def policies_page() -> str:
     ]
     for policy in ORDER:
         definition = definitions[policy.settings.__name__]
-        parts += [f"## {policy.name}", definition["description"], _keys(definition)]
+        parts += [f"## {policy.name}", definition["description"], _keys(definition, definitions)]
     return page("Policies", parts)
 
 
@@ -59,7 +59,7 @@ def _sections(
     """The section of one model, then those of the models inside it."""
     yield f"## {path or 'Top level'}"
     yield schema["description"]
-    yield _keys(schema)
+    yield _keys(schema, definitions)
     for key, field in schema.get("properties", {}).items():
         for suffix, name in _models(field):
             if name not in seen and name not in {policy.settings.__name__ for policy in ORDER}:
@@ -82,18 +82,24 @@ def _models(field: Schema, suffix: str = "") -> Iterator[tuple[str, str]]:
         yield from _models(inner, f"{suffix}.NAME")
 
 
-def _keys(schema: Schema) -> str:
+def _keys(schema: Schema, definitions: dict[str, Schema]) -> str:
     required = set(schema.get("required", []))
     rows = [
         [
             f"`{key}`",
             _type(field),
             "**required**" if key in required else _default(field),
-            field.get("description", ""),
+            field.get("description") or _inherited(field, definitions),
         ]
         for key, field in schema.get("properties", {}).items()
     ]
     return table(["key", "value", "default", "meaning"], rows) if rows else "No keys."
+
+
+def _inherited(field: Schema, definitions: dict[str, Schema]) -> str:
+    """The description of the model that a field holds, where the field has none of its own."""
+    name = str(field.get("$ref", "")).rpartition("/")[2]
+    return str(definitions.get(name, {}).get("description", ""))
 
 
 def _default(field: Schema) -> str:
@@ -114,7 +120,8 @@ def _type(field: Schema) -> str:
             f"`{word if isinstance(word, str) else json.dumps(word)}`" for word in words
         )
     if field.get("type") == "array":
-        return f"list of {_type(field['items'])}"
+        inner = _type(field["items"])
+        return f"list, {inner}" if inner.startswith("such") else f"list of {inner}"
     if "examples" in field:
         return "such as " + ", ".join(f"`{example}`" for example in field["examples"])
     return {"integer": "whole number", "boolean": "true or false"}.get(

@@ -32,13 +32,13 @@ def listener_addresses(config: Config) -> Iterator[Problem]:
         first = seen.setdefault(str(listener.address), name)
         if first != name:
             path = ("listeners", name, "address")
-            yield Problem(path, f"{listener.address} is already the address of listener `{first}`")
+            yield Problem(path, f"the listener `{first}` has the same address")
     status: Address | None = config.observe.metrics.address
     for name, listener in config.listeners.items():
         if status is not None and listener.address.clashes_with(status):
             yield Problem(
                 ("listeners", name, "address"),
-                f"{listener.address} clashes with the status listener at {status}",
+                "the status listener (observe.metrics.address) has the same port",
                 "choose another port, or set observe.metrics.address",
             )
 
@@ -66,11 +66,12 @@ def strip_prefix(name: str, route: Route) -> Iterator[Problem]:
         return
     for match in route.match:
         if match.path is None or match.path.kind == "regex" or not _begins(match, prefix):
-            rule = "no path rule" if match.path is None else f"the path rule {match.path.value}"
+            rule = "a match without path rule" if match.path is None else "the path rule"
             yield Problem(
                 ("routes", name, "strip_prefix"),
-                f"{rule} does not ensure that a path begins with {prefix}",
-                f"match {prefix}/** or below it, or leave strip_prefix out",
+                f"{rule} takes paths that do not begin with this prefix",
+                "match the prefix followed by /**, or a path below it",
+                expected="a prefix of the path rule",
             )
             return
 

@@ -115,7 +115,7 @@ class Composer:
             self._fatal(mark, "merge keys are not part of YAML 1.2", "repeat the keys, or use an "
                         "alias as a whole value")  # fmt: skip
         if not text:
-            self._fatal(mark, "a key is missing before the colon")
+            self._fatal(mark, "the key before the colon is empty")
         children = frame.spot.children
         if isinstance(children, dict) and text in children:
             frame.skip = True

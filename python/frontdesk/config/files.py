@@ -95,6 +95,8 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 def reason(error: OSError) -> str:
     """Why the system refused, in its own words."""
+    if error.errno == errno.EISDIR:
+        return "it is a folder"
     return (error.strerror or str(error)).lower()
 
 

@@ -115,7 +115,7 @@ def _merge(merged: Loaded, part: Loaded) -> None:
             _children(merged.spot)[section] = key
         elif isinstance(value, dict) and isinstance(merged.value[section], dict):
             _merge_section(merged, part, section)
-        elif section != "version" or value != merged.value[section]:
+        elif section != "version" or repr(value) != repr(merged.value[section]):
             first = _children(merged.spot)[section]
             merged.problems.append(_given_twice(section, key, first))
 

@@ -55,8 +55,8 @@ def syntax_error(source: Source, error: MarkedYAMLError) -> ConfigError:
     message, hint = _ADVICE.get(problem, (problem, ""))
     if _is_tab(source, line, column):
         message, hint = "a tab, where YAML takes only spaces", "indent with spaces"
-    elif context := error.context_mark:
-        message += f" (what began in line {context.line + 1} is incomplete)"
+    elif error.context_mark and error.context_mark.line + 1 != line:
+        message += f" (it began in line {error.context_mark.line + 1})"
     return source.error(line, column, message, hint=hint)
 
 

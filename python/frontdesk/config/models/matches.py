@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import core_schema
 
 from frontdesk import engine
@@ -24,12 +24,27 @@ if TYPE_CHECKING:
 ANY = "*"
 """The value of a header or query rule that asks for presence alone."""
 
+MAX_REGEX_LENGTH = 10_000
+
+
+class Regex(NamedTuple):
+    """A judged regular expression and its named groups."""
+
+    text: str
+    names: list[str]
+
+
+def parse_regex(value: Any) -> Regex:
+    """A regular expression as the engine takes it: linear time, the whole path."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_REGEX_LENGTH:
+        raise invalid(f"a regular expression of at most {MAX_REGEX_LENGTH} characters")
+    return Regex(value, judged(engine.check_path_regex, value, "a regular expression"))
+
 
 class RegexPath(Settings):
     """A path rule that is a regular expression, the last resort in precedence."""
 
-    regex: str = Field(
-        max_length=10_000,
+    regex: Annotated[Regex, PlainValidator(parse_regex), WithJsonSchema({"type": "string"})] = Field(
         description="Matches the whole path in linear time; named groups become variables.",
     )
 
@@ -50,9 +65,8 @@ class PathRule:
             return cls(kind, pattern, tuple(names))
         if not isinstance(value, dict):
             raise invalid("a path such as /users/{id} or /users/**, or a map with regex")
-        regex: str = as_map(value).regex
-        names = judged(engine.check_path_regex, regex, "a regular expression")
-        return cls("regex", regex, tuple(names))
+        regex: Regex = as_map(value).regex
+        return cls("regex", regex.text, tuple(regex.names))
 
     @classmethod
     def __get_pydantic_core_schema__(

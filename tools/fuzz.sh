@@ -29,11 +29,14 @@ failed=""
 for target in $targets; do
   corpus="fuzz/corpus/$target"
   artifacts="fuzz/artifacts/$target"
+  seeds="fuzz/seeds/$target"
+  # The golden snapshots carry the schema hash of today, so they are the best seeds there are.
+  [ "$target" = snapshot ] && seeds="tests/golden"
   mkdir -p "$corpus" "$artifacts"
   echo "fuzz: $target for $seconds s"
   log="$artifacts/last.log"
   if "$target_dir/$host/release/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=1024 \
-    -artifact_prefix="$artifacts/" "$corpus" "fuzz/seeds/$target" >"$log" 2>&1; then
+    -artifact_prefix="$artifacts/" "$corpus" "$seeds" >"$log" 2>&1; then
     sed -n 's/^Done /fuzz:   done, /p' "$log"
   else
     tail -n 40 "$log"

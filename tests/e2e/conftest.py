@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Gateway, RecordingUpstream
+from tests.e2e.edge import Edge, start_edge
+from tests.harness import Gateway, RecordingUpstream, eventually, ok
 
 
 @pytest.fixture
@@ -45,3 +46,19 @@ def module_gateway() -> Iterator[Callable[..., Gateway]]:
             return stack.enter_context(Gateway(config, **options))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def edge(module_gateway: Callable[..., Gateway], shared_upstream: RecordingUpstream) -> Edge:
+    """A gateway with listeners of different trust in front of the module's upstream."""
+    return start_edge(module_gateway, shared_upstream)
+
+
+@pytest.fixture
+def fresh_upstream(shared_upstream: RecordingUpstream) -> Iterator[RecordingUpstream]:
+    """The module's upstream with nothing recorded and no connection open from before."""
+    shared_upstream.close_idle()
+    eventually(lambda: all(c.ended != "open" for c in shared_upstream.connections))
+    shared_upstream.clear()
+    yield shared_upstream
+    shared_upstream.answer(ok())

@@ -1,0 +1,98 @@
+"""Connections: kept and pipelined on the client side, pooled on the upstream side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.e2e.messages import post
+from tests.harness import Connection, Gateway, RecordedRequest, RecordingUpstream, eventually, ok
+
+
+@pytest.fixture(scope="module")
+def gateway(module_gateway: Callable[..., Gateway], shared_upstream: RecordingUpstream) -> Gateway:
+    return module_gateway(
+        {
+            "services": {"up": {"url": shared_upstream.url}},
+            "routes": {"all": {"match": {"path": "/**"}, "service": "up", "max_body": "off"}},
+        }
+    )
+
+
+@pytest.fixture
+def service(shared_upstream: RecordingUpstream) -> Iterator[RecordingUpstream]:
+    """The module's upstream with nothing recorded; its script is put back afterwards."""
+    shared_upstream.clear()
+    yield shared_upstream
+    shared_upstream.answer(ok())
+
+
+def test_pipelined_requests_are_answered_in_order(
+    gateway: Gateway, service: RecordingUpstream
+) -> None:
+    service.answer(lambda request: ok(request.target.encode() + b" " + request.body))
+    with Connection(gateway.port) as client:
+        pieces = [post(b"body %d" % n, bool(n % 2), f"/{n}") for n in range(20)]
+        client.send(b"".join(pieces))
+        answers = [client.response().body for _ in range(20)]
+    assert answers == [b"/%d body %d" % (n, n) for n in range(20)]
+    assert [request.target for request in service.requests] == [f"/{n}" for n in range(20)]
+
+
+def test_pipelined_requests_behind_connection_close_are_not_answered(
+    gateway: Gateway, service: RecordingUpstream
+) -> None:
+    with Connection(gateway.port) as client:
+        client.send(
+            b"GET /first HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
+            b"GET /second HTTP/1.1\r\nHost: a.test\r\n\r\n"
+        )
+        response = client.response()
+        assert response.header("connection") == "close"
+        assert client.read_until_close() == b""
+    assert [request.target for request in service.requests] == ["/first"]
+
+
+def test_connections_are_kept_on_both_sides(gateway: Gateway, service: RecordingUpstream) -> None:
+    before = len(service.connections)
+    with Connection(gateway.port) as client:
+        for _ in range(50):
+            assert client.request().header("connection") != "close"
+    assert len(service.connections) <= before + 1
+    assert len(service.requests) == 50
+
+
+def test_upstream_that_says_close_is_not_used_again(
+    gateway: Gateway, service: RecordingUpstream
+) -> None:
+    service.answer(ok(b"one", [("Connection", "close")]), ok(b"two"))
+    with Connection(gateway.port) as client:
+        first = client.request()
+        assert first.body == b"one"
+        assert first.header("connection") != "close", "that was between gateway and upstream"
+        assert client.request().body == b"two"
+    one, two = service.requests
+    assert one.connection != two.connection
+
+
+def test_http_1_0_upstream_is_not_used_again_without_keep_alive(
+    gateway: Gateway, service: RecordingUpstream
+) -> None:
+    service.answer(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\none", ok(b"two"))
+    with Connection(gateway.port) as client:
+        assert [client.request().body for _ in range(2)] == [b"one", b"two"]
+    one, two = service.requests
+    assert one.connection != two.connection
+
+
+def test_content_of_the_request_line_upstream(gateway: Gateway, service: RecordingUpstream) -> None:
+    """An HTTP/1.0 request is forwarded as HTTP/1.1, this gateway's own version (RFC 9110 §2.5)."""
+    with Connection(gateway.port) as client:
+        client.send(b"GET /old HTTP/1.0\r\n\r\n")
+        assert client.response().status == 200
+
+    def arrived() -> RecordedRequest | None:
+        return service.requests[0] if service.requests else None
+
+    assert eventually(arrived).head.startswith(b"GET /old HTTP/1.1\r\n")  # type: ignore[union-attr]

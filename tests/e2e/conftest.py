@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.edge import Edge, start_edge
+from tests.e2e.town import Town, start_town
 from tests.harness import Gateway, RecordingUpstream, eventually, ok
 
 
@@ -62,3 +63,9 @@ def fresh_upstream(shared_upstream: RecordingUpstream) -> Iterator[RecordingUpst
     shared_upstream.clear()
     yield shared_upstream
     shared_upstream.answer(ok())
+
+
+@pytest.fixture(scope="module")
+def town(module_gateway: Callable[..., Gateway]) -> Iterator[Town]:
+    """A gateway with many routes in front of four services that answer with their own name."""
+    yield from start_town(module_gateway)

@@ -193,6 +193,16 @@ def test_credentials_are_written_nowhere(
     assert "s3cret-token" not in gateway.status_response("/metrics").body.decode()
 
 
+def test_secret_query_parameters_are_hidden(gateway: Gateway) -> None:
+    target = "/orders/x?a=1&api_key=s3cret-param&TOKEN=s3cret-param&b=2"
+    referer = "https://r.test/x?token=s3cret-param"
+    gateway.get(target, headers=[("X-Request-ID", "secret-query"), ("Referer", referer)])
+    record = record_of(gateway, "secret-query")
+    assert "s3cret-param" not in json.dumps(record)
+    assert record["query"].startswith("a=1&")
+    assert record["query"].endswith("&b=2")
+
+
 def test_common_format(gateway_of: Callable[..., Gateway], upstream: RecordingUpstream) -> None:
     gateway = gateway_of(config(upstream, observe={"access_log": {"format": "common"}}))
     gateway.get('/x?q="1', headers=[("User-Agent", 'evil" "\xe4'), ("Referer", "r")])

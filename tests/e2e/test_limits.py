@@ -221,6 +221,7 @@ def test_connections_over_the_limit_are_shed_and_then_taken_again(
         for _ in range(5):
             answer = raw(gateway.port, head())
             assert answer == b"" or answer.startswith(b"HTTP/1.1 503 ")
+            assert answer == b"" or b"\r\nretry-after: " in answer.lower()
         assert [client.request().status for client in held] == [200] * 10, "those inside go on"
         shed = gateway.metric("frontdesk_connections_shed_total")
         assert shed >= 5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -46,7 +45,10 @@ class Places:
 
 def places_for(file: Path, run: Path | None = None, state: Path | None = None) -> Places:
     """Folders for a configuration file: the given ones, or per-user defaults named by its path."""
-    name = hashlib.sha256(os.fsencode(os.path.abspath(file))).hexdigest()[:12]
+    # Imported here: OpenSSL is 3 MiB, and the supervisor has no other use for it.
+    from hashlib import sha256
+
+    name = sha256(os.fsencode(os.path.abspath(file))).hexdigest()[:12]
     return Places(
         Path(os.path.abspath(run or run_base() / name)),
         Path(os.path.abspath(state or state_base() / name)),

@@ -12,8 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from frontdesk.snapshot.hash import snapshot_hash
-
 
 @dataclass(frozen=True)
 class Meta:
@@ -91,6 +89,9 @@ def load(path: Path) -> tuple[Meta, bytes] | None:
     Raises:
         StoreError: the file is there but unreadable or damaged.
     """
+    # Imported here: OpenSSL is 3 MiB that the supervisor needs in an emergency only.
+    from frontdesk.snapshot.hash import snapshot_hash
+
     try:
         with path.open("rb") as file:
             head, snapshot = file.readline(1 << 20), file.read()

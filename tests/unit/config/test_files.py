@@ -31,7 +31,7 @@ def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_named_like_a_file(tmp_path: Path) -> None:
     (tmp_path / "conf" / "inner.yaml").mkdir(parents=True)
-    with pytest.raises(ConfigErrors, match="inner.yaml: cannot be read: it is a folder"):
+    with pytest.raises(ConfigErrors, match=r"inner\.yaml: cannot be read: it is a folder"):
         load(tmp_path / "conf")
 
 

@@ -14,7 +14,9 @@ from tests.unit.config.yaml_files import written
 
 def test_files_of_a_folder_are_merged_in_sorted_order(tmp_path: Path) -> None:
     written(tmp_path, "version: 1\nservices: {b: {url: http://b}}\n", "20-b.yml")
-    written(tmp_path, "version: 1\nservices: {a: {url: http://a}}\nprocess: {workers: 2}\n", "10-a.yaml")
+    written(
+        tmp_path, "version: 1\nservices: {a: {url: http://a}}\nprocess: {workers: 2}\n", "10-a.yaml"
+    )
     written(tmp_path, "process: {drain: 1s}\n", "30.yaml")
     written(tmp_path, "# nothing yet\n", "40.yaml")
     written(tmp_path, "not: read", "notes.txt")

@@ -212,7 +212,9 @@ def test_the_text_form(tmp_path: Path) -> None:
 
 def test_a_long_line_is_cut_around_the_place(tmp_path: Path) -> None:
     names = ", ".join(f"http://host-{number}" for number in range(100))
-    error = mistake(tmp_path, f"version: 1\nservices: {{x: {{targets: [{names}], tiemouts: {{}}}}}}\n")
+    error = mistake(
+        tmp_path, f"version: 1\nservices: {{x: {{targets: [{names}], tiemouts: {{}}}}}}\n"
+    )
     _, line, caret, _ = error.render().split("\n")
     assert len(line) < 120
     assert line[caret.index("^") :].startswith("tiemouts")
@@ -253,4 +255,4 @@ def test_a_mistake_behind_an_alias_is_told_once(tmp_path: Path) -> None:
           b: {url: http://b, timeouts: *t}
         """
     error = mistake(tmp_path, text)
-    assert (error.line, error.column, error.path) == (3, 43, "services.a.timeouts.connect")
+    assert (error.line, error.column, error.path) == (3, 45, "services.a.timeouts.connect")

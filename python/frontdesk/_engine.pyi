@@ -9,7 +9,11 @@ class CheckFailed(ValueError):
 SCHEMA_SHAPE: str
 """The names of all snapshot fields as the engine knows them, one `Model.field` a line."""
 
+SCHEMA_HASH: str
+"""The schema of the snapshots that this engine takes."""
+
 ERROR_CODES: list[str]
+LOG_FIELDS: list[str]
 METRICS: list[tuple[str, str, str]]
 POLICIES: list[str]
 

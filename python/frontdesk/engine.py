@@ -17,8 +17,10 @@ Engine = _engine.Engine
 EngineRefused = _engine.EngineRefused
 
 ERROR_CODES = _engine.ERROR_CODES
+LOG_FIELDS = _engine.LOG_FIELDS
 METRICS = _engine.METRICS
 POLICIES = _engine.POLICIES
+SCHEMA_HASH = _engine.SCHEMA_HASH
 SCHEMA_SHAPE = _engine.SCHEMA_SHAPE
 
 check_cidr = _engine.check_cidr
@@ -36,8 +38,10 @@ roundtrip = _engine.roundtrip
 
 __all__ = [
     "ERROR_CODES",
+    "LOG_FIELDS",
     "METRICS",
     "POLICIES",
+    "SCHEMA_HASH",
     "SCHEMA_SHAPE",
     "CheckFailed",
     "Engine",

@@ -7,7 +7,7 @@ import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen, MinLen
-from pydantic import BaseModel
+from frontdesk.snapshot.model import Model
 
 from frontdesk.snapshot.codec import schema_hash
 
@@ -15,7 +15,7 @@ KINDS = ("minimal", "full", "boundary")
 ODD_TEXT = 'ä"\\/\u2028\x00\x1f\x7f😀 {}'
 
 
-def instance(owner: type[BaseModel], kind: str) -> BaseModel:
+def instance(owner: type[Model], kind: str) -> Model:
     """An instance whose every field is as small, as ordinary, or as far out as its type allows."""
     values = {
         name: value(info.annotation, list(info.metadata), kind)
@@ -37,7 +37,7 @@ def value(annotation: Any, metadata: list[Any], kind: str) -> Any:
         return arguments[0] if kind == "minimal" else arguments[-1]
     if origin is list:
         return _list(arguments[0], metadata, kind)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, Model):
         return instance(annotation, kind)
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return list(annotation)[0 if kind == "minimal" else -1]

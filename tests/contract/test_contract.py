@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from frontdesk import engine
+from frontdesk.config.models.observe import LOG_FIELDS
 from frontdesk.policies import ORDER
 from frontdesk.snapshot import model
-from frontdesk.snapshot.codec import encode
+from frontdesk.snapshot.codec import encode, schema_hash
 from frontdesk.snapshot.shape import models, shape
 from tests.contract.instances import KINDS, instance
 
@@ -55,6 +56,16 @@ def test_both_sides_know_the_same_fields() -> None:
     assert theirs == ours, (
         f"add to {MIRROR}: {sorted(ours - theirs)}; remove from it, or add to snapshot/model.py: "
         f"{sorted(theirs - ours)}; then run `make docs` and build again"
+    )
+
+
+def test_the_engine_was_built_for_this_schema() -> None:
+    assert schema_hash() == engine.SCHEMA_HASH, "run `make docs`, then build the engine again"
+
+
+def test_both_sides_know_the_same_log_fields_in_the_same_order() -> None:
+    assert list(LOG_FIELDS) == list(engine.LOG_FIELDS), (
+        "make config/models/observe.py and the engine's observe/access_log.rs list the same fields"
     )
 
 

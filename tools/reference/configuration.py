@@ -124,6 +124,5 @@ def _type(field: Schema) -> str:
         return f"list, {inner}" if inner.startswith("such") else f"list of {inner}"
     if "examples" in field:
         return "such as " + ", ".join(f"`{example}`" for example in field["examples"])
-    return {"integer": "whole number", "boolean": "true or false"}.get(
-        field.get("type", ""), field.get("type", "")
-    )
+    kind = str(field.get("type", ""))
+    return {"integer": "whole number", "boolean": "true or false"}.get(kind, kind)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 MAX_RULES = 40
-"""Rules that are listed; those behind the one that takes the request are the least telling."""
+"""Rules that are listed; those that came near to taking the request are listed before the others."""
+
+FAR = frozenset({"host", "path"})
+"""Results of rules that are about other requests altogether."""
 
 _RESULT_STYLES = {"taken": "bold green", "shadowed": "yellow"}
 
@@ -22,11 +25,12 @@ _RESULT_STYLES = {"taken": "bold green", "shadowed": "yellow"}
 def render(answer: dict[str, Any]) -> RenderableType:
     """The whole explanation."""
     parts: list[RenderableType] = [_verdict(answer)]
-    tree = Tree(_request(answer.get("request") or {}))
-    _add_policies(tree, answer)
-    _add_action(tree, answer)
-    _add_upstream(tree, answer.get("upstream"))
-    parts.append(tree)
+    if answer.get("request"):
+        tree = Tree(_request(answer["request"]))
+        _add_policies(tree, answer)
+        _add_action(tree, answer)
+        _add_upstream(tree, answer.get("upstream"))
+        parts.append(tree)
     if answer.get("targets"):
         parts.append(_targets(answer["targets"]))
     if answer.get("rules"):
@@ -47,8 +51,10 @@ def _verdict(answer: dict[str, Any]) -> Text:
 
 
 def _request(request: dict[str, Any]) -> Text:
-    words = " ".join(str(value) for value in request.values() if isinstance(value, str))
-    return Text.assemble("request ", (words, "bold"))
+    """The request in its canonical form: what the router and every policy see."""
+    query = f"?{request['query']}" if request.get("query") is not None else ""
+    line = f"{request['method']} {request.get('host') or ''}{request['path']}{query}"
+    return Text.assemble("request ", (line, "bold"), f" from {request['client']}")
 
 
 def _add_policies(tree: Tree, answer: dict[str, Any]) -> None:
@@ -60,16 +66,14 @@ def _add_action(tree: Tree, answer: dict[str, Any]) -> None:
     action = answer.get("action")
     if not action:
         return
-    match action.get("kind"):
+    match action["kind"]:
         case "redirect":
-            place = action.get("location", action.get("to"))
-            tree.add(Text(f"answered here: {action['status']} to {place}"))
+            tree.add(Text(f"answered here: {action['status']} to {action['location']}"))
         case "respond":
-            tree.add(Text(f"answered here: {action['status']} {action['content_type']}"))
-        case _:
-            mirror = action.get("mirror")
-            if mirror:
-                tree.add(Text(f"mirrored to {mirror['service']}: {mirror['percent']}%"))
+            tree.add(Text(f"answered here: {action['status']}, {action['bytes']} bytes"))
+        case "forward" if action.get("mirror"):
+            mirror = action["mirror"]
+            tree.add(Text(f"copied to {mirror['service']}: {mirror['percent']}%"))
 
 
 def _add_upstream(tree: Tree, upstream: dict[str, Any] | None) -> None:
@@ -87,15 +91,16 @@ def _line(upstream: dict[str, Any]) -> str:
 def _targets(targets: list[dict[str, Any]]) -> Table:
     table = _table("service", "target", "weight", "share")
     for target in targets:
-        share = target["share"]
-        shown = f"{share:.1%}" if isinstance(share, float) else str(share)
-        table.add_row(target["service"], target["url"], str(target["weight"]), shown)
+        table.add_row(
+            target["service"], target["url"], str(target["weight"]), f"{target['share']:.1%}"
+        )
     return table
 
 
 def _rules(rules: list[dict[str, Any]]) -> list[RenderableType]:
     table = _table("route", "rule", "result", "reason")
-    for rule in rules[:MAX_RULES]:
+    # Stable: the order of precedence stays among those that came near, and among the rest.
+    for rule in sorted(rules, key=lambda rule: rule["result"] in FAR)[:MAX_RULES]:
         result = Text(str(rule["result"]), _RESULT_STYLES.get(str(rule["result"]), "dim"))
         table.add_row(rule["route"], rule["rule"], result, rule.get("reason") or "")
     hidden = len(rules) - MAX_RULES

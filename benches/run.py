@@ -45,12 +45,13 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Runs the selected rows, one after the other; each is written as soon as it is there."""
+    """Prepares, then measures what was selected."""
     chosen = arguments()
     console = Console(width=None if sys.stdout.isatty() else 120)
-    effort = Effort.quick() if chosen.quick else Effort.full(chosen.rounds)
-    output = chosen.output or (TRIAL if chosen.quick else DOCS)
-    say = lambda text: console.print(f"  {text}", style="dim", highlight=False, markup=False)  # noqa: E731
+
+    def say(text: str) -> None:
+        console.print(f"  {text}", style="dim", highlight=False, markup=False)
+
     try:
         peers = prepare(say)
     except NotReadyError as error:
@@ -58,22 +59,30 @@ def main() -> int:
         return 1
     if chosen.peers:
         peers = [peer for peer in peers if peer.name in (*chosen.peers, NGINX.name)]
+    effort = Effort.quick() if chosen.quick else Effort.full(chosen.rounds)
+    output = chosen.output or (TRIAL if chosen.quick else DOCS)
     with tempfile.TemporaryDirectory(prefix="frontdesk-bench-") as name:
         folder = Path(name)
+        # Started by root, nginx reads the bodies as another user.
+        folder.chmod(0o755)
         with upstream(NGINX.find() or NGINX.name, folder) as ports:
-            context = Context(peers, ports, folder, effort, say)
-            for row in (row for row in ROWS if row.name in chosen.select):
-                console.rule(row.title, align="left")
-                own = folder / row.name
-                own.mkdir()
-                result = row.measure(replace(context, folder=own))
-                report.print_table(console, row, result)
-                document = report.load(output)
-                document["versions"] = versions(peers)
-                document["rows"][row.name] = report.section(row, result, conditions(effort))
-                report.write(output, document)
+            measure(Context(peers, ports, folder, effort, say), chosen.select, console, output)
     console.print(f"written to {output}")
     return 0
+
+
+def measure(context: Context, names: list[str], console: Console, output: Path) -> None:
+    """Measures the rows, one after the other; each is written as soon as it is there."""
+    for row in (row for row in ROWS if row.name in names):
+        console.rule(row.title, align="left")
+        folder = context.folder / row.name
+        folder.mkdir()
+        result = row.measure(replace(context, folder=folder))
+        report.print_table(console, row, result)
+        document = report.load(output)
+        document["versions"] = versions(context.peers)
+        document["rows"][row.name] = report.section(row, result, conditions(context.effort))
+        report.write(output, document)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def _rps(record: Record) -> str:
 
 
 def _unless_overloaded(record: Record) -> str:
-    return "overloaded" if record["overloaded"] else str(record["failed"])
+    return "overloaded" if record.get("overloaded") else str(record["failed"])
 
 
 def _rounds(record: Record) -> str:

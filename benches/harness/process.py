@@ -102,10 +102,13 @@ class Launch:
         return started
 
     def _await_answer(self, started: Started, begin: float) -> None:
-        while status_of(self.port, self.probe) != 200:
+        while (status := status_of(self.port, self.probe)) != 200:
             if started.process.poll() is not None or time.monotonic() - begin > START_SECONDS:
                 tail = started.log.read_text(errors="replace")[-2000:]
-                raise StartError(f"{self.name} does not serve {self.probe}; its log ends:\n{tail}")
+                raise StartError(
+                    f"{self.name} answers {self.probe} with {status or 'nothing'}, not with 200;"
+                    f" exit code {started.process.poll()}; its log ends:\n{tail}"
+                )
             time.sleep(0.005)
 
 

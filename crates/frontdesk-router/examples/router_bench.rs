@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use frontdesk_router::{
-    Captures, Found, MatchRule, PathOptions, PathRule, RequestView, Router, canonicalize,
+    Captures, Found, MatchRule, PathKind, PathOptions, PathRule, RequestView, Router, canonicalize,
     check_path_pattern,
 };
 
@@ -45,14 +45,17 @@ enum Shape {
     Template,
     Host,
     WildcardHost,
+    Regex,
 }
 
-const SHAPES: [Shape; 5] = [
-    Shape::Exact,
-    Shape::Prefix,
-    Shape::Template,
-    Shape::Host,
-    Shape::WildcardHost,
+/// Each shape with the sizes of its tables. A regex takes some 10 KiB, so there are fewer.
+const TABLES: [(Shape, [usize; 3]); 6] = [
+    (Shape::Exact, [10, 1000, 100_000]),
+    (Shape::Prefix, [10, 1000, 100_000]),
+    (Shape::Template, [10, 1000, 100_000]),
+    (Shape::Host, [10, 1000, 100_000]),
+    (Shape::WildcardHost, [10, 1000, 100_000]),
+    (Shape::Regex, [1, 10, 1000]),
 ];
 
 impl Shape {
@@ -70,13 +73,14 @@ impl Shape {
                 Some(format!("*.team-{number}.example.com")),
                 "/**".to_owned(),
             ),
+            Self::Regex => (None, format!("/api/service-{number}/(?P<rest>.*)")),
         }
     }
 
     /// Host and path of a request that rule `number` takes.
     fn request(self, number: usize) -> Request {
         let (host, path) = match self {
-            Self::Exact => (
+            Self::Exact | Self::Regex => (
                 "example.com".to_owned(),
                 format!("/api/service-{number}/status"),
             ),
@@ -131,7 +135,12 @@ impl RequestView for Request {
 fn rules(shape: Shape, count: usize) -> Vec<MatchRule> {
     let rule = |number: usize| {
         let (host, pattern) = shape.rule(number);
-        let (kind, value, _) = check_path_pattern(&pattern).expect("a pattern of this example");
+        let (kind, value) = if matches!(shape, Shape::Regex) {
+            (PathKind::Regex, pattern)
+        } else {
+            let (kind, value, _) = check_path_pattern(&pattern).expect("a valid pattern");
+            (kind, value)
+        };
         MatchRule {
             route: number as u32,
             priority: 0,
@@ -225,8 +234,8 @@ fn main() {
         "{:<14}{:>8}{:>12}{:>14}{:>12}{:>14}{:>14}",
         "shape", "rules", "ns a match", "bytes a rule", "build ms", "conflicts ms", "allocations"
     );
-    for shape in SHAPES {
-        for count in [10, 1000, 100_000] {
+    for (shape, counts) in TABLES {
+        for count in counts {
             measure(shape, count);
         }
     }

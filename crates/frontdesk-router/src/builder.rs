@@ -1,7 +1,5 @@
 //! From rules to the table.
 
-use rustc_hash::FxHashMap;
-
 use crate::compiled::{Rule, Taking, variable_positions};
 use crate::host::check_host_pattern;
 use crate::level::{Level, TreeId};
@@ -96,34 +94,34 @@ impl Table {
     }
 
     fn plant(&mut self, drafts: &[Draft], start: u32) -> Tree {
-        let root = self.trie.plant();
-        let mut tree = Tree {
-            exact: FxHashMap::default(),
-            root,
-            regexes: Leaf::default(),
-        };
+        let mut tree = Tree::new(self.trie.plant());
         let mut leaf = Leaf { start, len: 0 };
         for group in drafts.chunk_by(Draft::shares_path) {
             leaf = Leaf {
                 start: leaf.start + leaf.len,
                 len: group.len() as u32,
             };
-            match group.first().map(|draft| &draft.path) {
-                Some(Path::Pattern(pattern)) if pattern.kind == PathKind::Exact => {
-                    tree.exact
-                        .insert(pattern.canonical().into_bytes().into(), leaf);
-                }
-                Some(Path::Pattern(pattern)) => {
-                    let is_prefix = pattern.kind == PathKind::Prefix;
-                    self.trie.insert(root, &pattern.segments, is_prefix, leaf);
-                }
-                // Regexes come last and one by one: the first opens the run, each makes it longer.
-                Some(Path::Regex(_)) if tree.regexes.len == 0 => tree.regexes = leaf,
-                Some(Path::Regex(_)) => tree.regexes.len += 1,
-                None => {}
+            if let Some(first) = group.first() {
+                self.add_path(&mut tree, first, leaf);
             }
         }
         tree
+    }
+
+    /// Adds the path of a draft; a regex is alone in its leaf.
+    fn add_path(&mut self, tree: &mut Tree, draft: &Draft, leaf: Leaf) {
+        match &draft.path {
+            Path::Pattern(pattern) if pattern.kind == PathKind::Exact => {
+                tree.exact
+                    .insert(pattern.canonical().into_bytes().into(), leaf);
+            }
+            Path::Pattern(pattern) => {
+                let is_prefix = pattern.kind == PathKind::Prefix;
+                self.trie
+                    .insert(tree.root, &pattern.segments, is_prefix, leaf);
+            }
+            Path::Regex(regex) => tree.regexes.insert(regex.text(), draft.index),
+        }
     }
 
     fn finish(self, drafts: Vec<Draft>) -> Router {

@@ -19,6 +19,7 @@ mod order;
 mod path_regex;
 mod pattern;
 mod query;
+mod regex_index;
 mod request;
 mod router;
 mod rule;

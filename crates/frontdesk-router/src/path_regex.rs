@@ -8,6 +8,8 @@ const SIZE_LIMIT: usize = 1 << 20;
 /// A compiled path regex.
 #[derive(Debug)]
 pub(crate) struct PathRegex {
+    /// As it was written, without the anchors.
+    text: Box<str>,
     regex: Regex,
     names: Vec<String>,
     /// Numbers of the named groups within the regex.
@@ -43,10 +45,15 @@ impl PathRegex {
             .map_err(|reason| format!("path regex `{text}`: {reason}"))?;
         let (groups, names) = named_groups(&regex);
         Ok(Self {
+            text: text.into(),
             regex,
             names,
             groups,
         })
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Names of the groups, in order.

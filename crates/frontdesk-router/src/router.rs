@@ -6,6 +6,7 @@ use crate::compiled::{Refusal, Rule, Taking};
 use crate::host::normalize;
 use crate::level::{Level, TreeId};
 use crate::method::Method;
+use crate::regex_index::RegexIndex;
 use crate::request::RequestView;
 use crate::rule::MatchRule;
 use crate::tree::{Leaf, Tree, Trie};
@@ -52,8 +53,9 @@ pub enum Found {
 /// does not hands on to the next, over paths, hosts and levels.
 ///
 /// The cost of a match grows with the segments of the path and the labels of the host, with the number of
-/// distinct priorities, and with the regexes of the hosts that match; not with the number of
-/// rules otherwise.
+/// distinct priorities, with the rules that share one host and path (they differ in methods and fields,
+/// and are tried in turn), and with the regexes that start with the same literal text as the path. It does
+/// not grow with the number of rules otherwise.
 #[derive(Debug)]
 pub struct Router {
     /// Highest priority first.
@@ -151,24 +153,20 @@ impl Router {
         }
         self.trie
             .walk(tree.root, path, &mut |leaf| self.visit_leaf(leaf, visitor))
-            || (tree.regexes.len > 0 && self.visit_regexes(tree.regexes, path, visitor))
+            || (!tree.regexes.is_empty() && self.visit_regexes(&tree.regexes, path, visitor))
     }
 
     #[inline]
     fn visit_leaf(&self, leaf: Leaf, visitor: &mut impl Visitor) -> bool {
-        self.rules_of(leaf).iter().any(|rule| visitor.rule(*rule))
+        let rules = &self.order[leaf.start as usize..][..leaf.len as usize];
+        rules.iter().any(|rule| visitor.rule(*rule))
     }
 
-    fn visit_regexes(&self, leaf: Leaf, path: &[u8], visitor: &mut impl Visitor) -> bool {
-        self.rules_of(leaf).iter().any(|index| {
+    fn visit_regexes(&self, regexes: &RegexIndex, path: &[u8], visitor: &mut impl Visitor) -> bool {
+        regexes.candidates(path).as_slice().iter().any(|index| {
             let taking = &self.rules[*index as usize].taking;
             matches!(taking, Taking::Regex(regex) if regex.is_match(path)) && visitor.rule(*index)
         })
-    }
-
-    #[inline]
-    fn rules_of(&self, leaf: Leaf) -> &[u32] {
-        &self.order[leaf.start as usize..][..leaf.len as usize]
     }
 }
 

@@ -52,6 +52,14 @@ impl<T: Copy + Default, const N: usize> Small<T, N> {
             &self.spilled
         }
     }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        if self.len <= N {
+            &mut self.inline[..self.len]
+        } else {
+            &mut self.spilled
+        }
+    }
 }
 
 #[cfg(test)]

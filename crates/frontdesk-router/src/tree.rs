@@ -1,4 +1,5 @@
-//! The paths of one host: exact paths in a hash map, templates and prefixes in a trie, regexes in a list.
+//! The paths of one host: exact paths in a hash map, templates and prefixes in a trie, regexes by the
+//! literal text they start with.
 //!
 //! The trie is walked breadth first. A node is reached by one sequence of segments only, so a walk visits a
 //! node at most once, whatever the path: the work for a segment is bounded by the number of patterns
@@ -9,6 +10,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::pattern::Segment;
+use crate::regex_index::RegexIndex;
 use crate::small::Small;
 
 /// Adjacent rules in the order of precedence that share one path pattern on one host.
@@ -224,6 +226,17 @@ type Prefixes = Small<NodeId, 16>;
 pub(crate) struct Tree {
     pub(crate) exact: FxHashMap<Box<[u8]>, Leaf>,
     pub(crate) root: NodeId,
-    /// Rules with a regex, in the order of the file.
-    pub(crate) regexes: Leaf,
+    /// Rules with a regex.
+    pub(crate) regexes: RegexIndex,
+}
+
+impl Tree {
+    /// A tree without paths.
+    pub(crate) fn new(root: NodeId) -> Self {
+        Self {
+            exact: FxHashMap::default(),
+            root,
+            regexes: RegexIndex::default(),
+        }
+    }
 }

@@ -119,7 +119,7 @@ fn empty_segments_are_merged_only_by_option() {
 
 #[test]
 fn what_back_ends_read_differently_is_refused() {
-    let cases: [(&[u8], PathFault); 34] = [
+    let cases: [(&[u8], PathFault); 36] = [
         (b"", PathFault::NotAbsolute),
         (b"*", PathFault::NotAbsolute),
         (b"a/b", PathFault::NotAbsolute),
@@ -151,6 +151,8 @@ fn what_back_ends_read_differently_is_refused() {
         (b"/.;/a", PathFault::DotParameter),
         (b"/a/%2e%2e;/b", PathFault::DotParameter),
         (b"/a/..%3b/b", PathFault::DotParameter),
+        (b"/a/..%3B/b", PathFault::DotParameter),
+        (b"/a/.%3B", PathFault::DotParameter),
         (b"/..", PathFault::AboveRoot),
         (b"/a/../..", PathFault::AboveRoot),
         (b"//../a", PathFault::AboveRoot),
@@ -200,6 +202,16 @@ fn assert_is_canonical(path: &[u8], options: PathOptions) {
             .iter()
             .any(|segment| matches!(*segment, b"." | b"..")),
         "dot segment"
+    );
+    let is_dotted = |segment: &&[u8]| {
+        let rest = segment
+            .strip_prefix(b"..")
+            .or_else(|| segment.strip_prefix(b"."));
+        rest.is_some_and(|rest| rest.starts_with(b";") || rest.starts_with(b"%3B"))
+    };
+    assert!(
+        !segments.iter().any(is_dotted),
+        "parameter on a dot segment"
     );
     assert!(
         !options.merge_slashes || inner.iter().all(|segment| !segment.is_empty()),

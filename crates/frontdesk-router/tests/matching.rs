@@ -275,3 +275,9 @@ fn bad_rules_are_refused_with_their_index() {
         assert!(message.contains(part), "{message}");
     }
 }
+
+#[test]
+fn a_router_is_shared_by_threads() {
+    fn shared<T: Send + Sync>(_: &T) {}
+    shared(&router(vec![any(), regex("/a")]));
+}

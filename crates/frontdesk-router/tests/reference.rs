@@ -18,7 +18,13 @@ const HOSTS: [&str; 7] = [
     "*.test",
     "z.example",
 ];
-const REGEXES: [&str; 5] = [
+const REGEXES: [&str; 11] = [
+    "/ab?",
+    "/a/b*",
+    "^/a{1}/.*",
+    "/b+/a",
+    "(?i)/A/.*",
+    "/a/b|/b/a",
     "/a.*",
     "/[ab]/[ab]",
     "/(?P<x>[^/]+)/b(?P<y>/.*)?",

@@ -14,7 +14,6 @@ from .usage import cpu_ns, pss_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -97,10 +96,3 @@ def _record(
         "rps": rps and rps.median,
         "generator_bound": busy is not None and busy.median > GENERATOR_BOUND,
     }
-
-
-def scratch(context: Context, row: str) -> Path:
-    """A folder for the row's files."""
-    folder = context.folder / row
-    folder.mkdir(exist_ok=True)
-    return folder

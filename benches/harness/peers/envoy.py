@@ -60,7 +60,10 @@ def _manager(prefixes: list[str]) -> dict[str, Any]:
             {"header": {"key": "x-forwarded-host", "value": "%REQ(:AUTHORITY)%"}}
         ],
     }
-    router = {"name": "router", "typed_config": {"@type": _ROUTER}}
+    router = {
+        "name": "router",
+        "typed_config": {"@type": _ROUTER, "suppress_envoy_headers": True},
+    }
     return {
         "@type": _MANAGER,
         "stat_prefix": "web",

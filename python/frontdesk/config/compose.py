@@ -7,11 +7,12 @@ non-scalar keys, several documents, aliases that grow without bound.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import yaml
 from yaml._yaml import CParser
 
+from frontdesk.config.aliases import Aliases
 from frontdesk.config.interpolate import MARK, Interpolation, Unresolved
 from frontdesk.config.positions import Key, PathPart, Source, Spot, path_text
 from frontdesk.config.scalars import resolve
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_DEPTH = 64
-MAX_EXPANSION = 500_000
-"""Values (and every 32 characters of a string) that all aliases of a file may add together."""
 
 
 class _Mark(Protocol):
@@ -55,8 +54,7 @@ class Composer:
         self.problems: list[ConfigError] = []
         self.root: tuple[Any, Spot] | None = None
         self._stack: list[_Frame] = []
-        self._anchors: dict[str, tuple[Any, Spot, int]] = {}
-        self._expanded = 0
+        self._aliases = Aliases()
         self._documents = 0
         self._handlers: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
@@ -110,7 +108,7 @@ class Composer:
         mark = event.start_mark
         frame.key, frame.key_mark = text, mark
         if event.anchor is not None:
-            self._anchors[event.anchor] = (text, self._spot(mark), 1)
+            self._aliases.define(event.anchor, text, self._spot(mark), 1)
         if plain and text == "<<":
             self._fatal(mark, "merge keys are not part of YAML 1.2", "repeat the keys, or use an "
                         "alias as a whole value")  # fmt: skip
@@ -166,19 +164,18 @@ class Composer:
 
     def _alias(self, event: Any) -> None:
         mark, name = event.start_mark, event.anchor
-        if name not in self._anchors:
+        frame = self._stack[-1] if self._stack else None
+        if frame is not None and frame.key is None and type(frame.value) is dict:
+            self._fatal(mark, "an alias cannot be a key")
+        anchored = self._aliases.get(name)
+        if anchored is None:
             inside = any(frame.anchor == name for frame in self._stack)
             what = "stands within the value it names" if inside else "names no anchor above it"
             self._fatal(mark, f"the alias *{name} {what}")
-        frame = self._stack[-1]
-        if frame.key is None and type(frame.value) is dict:
-            self._fatal(mark, "an alias cannot be a key")
-        value, spot, size = self._anchors[name]
-        self._expanded += size
-        if self._expanded > MAX_EXPANSION:
-            self._fatal(mark, "the aliases of this file expand to too much",
-                        "write the values out, or name a service once and refer to it")  # fmt: skip
-        self._put(value, spot, size, None)
+        if self._aliases.exhausted_by(anchored):
+            hint = "write the values out, or name a service once and refer to it"
+            self._fatal(mark, "the aliases of this file expand to too much", hint)
+        self._put(*anchored, None)
 
     def _document(self, event: Any) -> None:
         self._documents += 1
@@ -188,7 +185,7 @@ class Composer:
 
     def _put(self, value: Any, spot: Spot, size: int, anchor: str | None) -> None:
         if anchor is not None:
-            self._anchors[anchor] = (value, spot, size)
+            self._aliases.define(anchor, value, spot, size)
         if not self._stack:
             self.root = (value, spot)
             return
@@ -215,7 +212,7 @@ class Composer:
             )
         )
 
-    def _fatal(self, mark: _Mark, message: str, hint: str = "") -> None:
+    def _fatal(self, mark: _Mark, message: str, hint: str = "") -> NoReturn:
         self._problem(mark, message, hint)
         raise ConfigErrors(self.problems)
 

@@ -40,6 +40,10 @@ _ADVICE: dict[str, tuple[str, str]] = {
         "an escape that YAML does not know",
         "double the backslash, or use single quotes",
     ),
+    "found invalid Unicode character escape code": (
+        "an escape that is no character",
+        "a character beyond U+FFFF is written \\U0001F600, not as two surrogates",
+    ),
     "block sequence entries are not allowed in this context": (
         "a list item where no list can stand",
         "begin the list on a line of its own",

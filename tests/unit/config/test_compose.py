@@ -86,6 +86,7 @@ def test_an_alias_repeats_a_value() -> None:
         ("a: @x\n", 1, 4, "cannot begin a value"),
         ("%YAML 3.0\n---\na: 1\n", 1, 1, "YAML"),
         ('a: "\\q"\n', 1, 5, "escape"),
+        ('a: "\\uD83D"\n', 1, 7, "no character"),
     ],
 )
 def test_refusals(text: str, line: int, column: int, fragment: str) -> None:

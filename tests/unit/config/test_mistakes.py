@@ -56,6 +56,7 @@ CASES = [
      "expected one of time", "did you mean `time`?"),
     ("observe: {access_log: {fields: [consumer]}}", 5, 33, "observe.access_log.fields[0]",
      "not available", ""),
+    ("observe: {access_log: {to: logs/}}", 5, 28, "observe.access_log.to", "name of a file", ""),
     ("policies: {rate_limit: {}}", 5, 12, "policies.rate_limit", "not available", ""),
     ("policies: {ip_filtr: {}}", 5, 12, "policies.ip_filtr", "unknown policy", "`ip_filter`"),
     ("policies: {ip_filter: {}}", 5, 12, "policies.ip_filter", "neither allow nor deny", "network"),

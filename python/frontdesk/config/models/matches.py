@@ -44,8 +44,10 @@ def parse_regex(value: Any) -> Regex:
 class RegexPath(Settings):
     """A path rule that is a regular expression, the last resort in precedence."""
 
-    regex: Annotated[Regex, PlainValidator(parse_regex), WithJsonSchema({"type": "string"})] = Field(
-        description="Matches the whole path in linear time; named groups become variables.",
+    regex: Annotated[Regex, PlainValidator(parse_regex), WithJsonSchema({"type": "string"})] = (
+        Field(
+            description="Matches the whole path in linear time; named groups become variables.",
+        )
     )
 
 

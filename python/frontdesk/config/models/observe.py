@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from frontdesk.fields.addresses import Address, parse_address
-from frontdesk.fields.base import Settings, default
+from frontdesk.fields.base import Settings, default, invalid
 from frontdesk.fields.shorthand import not_yet
 from frontdesk.fields.units import OFF, Sample, parse_ppm
 
@@ -25,6 +25,12 @@ def _address_or_off(value: Any) -> Address | None:
     return None if value == OFF else parse_address(value)
 
 
+def _file_name(value: str) -> str:
+    if not value.isprintable() or value.endswith("/"):
+        raise invalid("stdout, off, or the name of a file")
+    return value
+
+
 StatusAddress = Annotated[
     Address | None,
     PlainValidator(_address_or_off),
@@ -35,7 +41,7 @@ StatusAddress = Annotated[
 class AccessLog(Settings):
     """One record per request."""
 
-    to: str = Field(
+    to: Annotated[str, AfterValidator(_file_name)] = Field(
         default="stdout", min_length=1, max_length=4_096,
         description="`stdout`, `off`, or a file; a relative name starts at the configuration's "
         "folder. SIGUSR1 opens the file again.",

@@ -1,0 +1,380 @@
+//! A build: a snapshot turned into tables that a request cannot fail on. Shared by all threads, never changed.
+
+use frontdesk_http::HeadLimits;
+use frontdesk_policies::{IpFilter, NetSet, Policy};
+use frontdesk_router::{Captures, MatchRule, PathOptions, Router, Template, TemplateKind};
+use frontdesk_upstream::{Balance, PoolSettings, TargetKey};
+use rustc_hash::FxHashMap;
+
+use crate::clock::ticks;
+use crate::observe::access_log::LogConfig;
+use crate::snapshot::{self, PolicySpec, Snapshot};
+
+/// Everything the serving threads need.
+pub(crate) struct Build {
+    pub(crate) hash: String,
+    pub(crate) router: Router,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) listeners: Vec<ListenerConfig>,
+    pub(crate) log: LogConfig,
+    pub(crate) max_connections: usize,
+    pub(crate) websocket_idle: u32,
+    /// Templates of each rule, parsed against that rule's variables.
+    templates: Vec<Option<Template>>,
+    /// How many counters of route and service there are.
+    pub(crate) stats_count: usize,
+}
+
+/// A route without its rules, which the router has.
+pub(crate) struct Route {
+    pub(crate) name: Box<str>,
+    pub(crate) action: Action,
+    pub(crate) policies: Vec<Box<dyn Policy>>,
+    pub(crate) max_body: u64,
+    pub(crate) upgrades: Vec<String>,
+    /// Index of the first of its counters: one per share of a split, else one.
+    pub(crate) stats_base: usize,
+}
+
+/// What a route does in the end.
+pub(crate) enum Action {
+    Forward(Forward),
+    Redirect { status: u16 },
+    Respond { status: u16, body: Vec<u8>, content_type: String },
+}
+
+pub(crate) struct Forward {
+    /// Index of the service, weight.
+    pub(crate) split: Vec<(u32, u32)>,
+    pub(crate) strip_prefix: String,
+    pub(crate) mirror: Option<Mirror>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Mirror {
+    pub(crate) service: u32,
+    pub(crate) percent: u32,
+}
+
+/// Whose name goes into Host.
+pub(crate) enum UpstreamHost {
+    Client,
+    Target,
+    Literal(String),
+}
+
+pub(crate) struct Service {
+    pub(crate) name: Box<str>,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) balance: Balance,
+    pub(crate) connect: u32,
+    pub(crate) first_byte: u32,
+    pub(crate) idle: u32,
+    pub(crate) total: u32,
+    pub(crate) attempts: u32,
+    pub(crate) budget_percent: u32,
+    pub(crate) budget_per_second: u32,
+    pub(crate) pool: PoolSettings,
+    pub(crate) host: UpstreamHost,
+    pub(crate) limits: HeadLimits,
+}
+
+pub(crate) struct Target {
+    pub(crate) key: TargetKey,
+    pub(crate) path_prefix: String,
+    pub(crate) weight: u32,
+    /// Host and port as in a URI, default port left out.
+    pub(crate) authority: String,
+    /// Scheme, host, port, for logs.
+    pub(crate) url: String,
+}
+
+/// The settings of a listener, in the engine's units.
+#[derive(Clone)]
+pub(crate) struct ListenerConfig {
+    pub(crate) name: String,
+    pub(crate) port: u16,
+    pub(crate) trusted: NetSet,
+    pub(crate) proxy_protocol: bool,
+    pub(crate) path: PathOptions,
+    pub(crate) limits: HeadLimits,
+    pub(crate) head_timeout: u32,
+    pub(crate) body_idle: u32,
+    pub(crate) body_min_rate: u64,
+    pub(crate) body_min_rate_after: u32,
+    pub(crate) write_idle: u32,
+    pub(crate) keepalive_idle: u32,
+    pub(crate) keepalive_requests: u32,
+    pub(crate) connection_age: u32,
+    pub(crate) chunk_extensions: u32,
+    pub(crate) early_drain: u64,
+}
+
+impl Build {
+    /// Builds all tables, or says what is wrong.
+    ///
+    /// # Errors
+    /// One sentence naming the route, service or listener.
+    pub(crate) fn new(snapshot: &Snapshot, hash: String) -> Result<Build, String> {
+        let names = unique(snapshot.services.iter().map(|service| service.name.as_str()), "service")?;
+        unique(snapshot.listeners.iter().map(|listener| listener.name.as_str()), "listener")?;
+        unique(snapshot.routes.iter().map(|route| route.name.as_str()), "route")?;
+        let router = Router::build(match_rules(snapshot)).map_err(|error| {
+            let rule = snapshot.routes.iter().flat_map(|r| r.matches.iter().map(move |_| r));
+            let route = rule.clone().nth(error.rule as usize).map_or("?", |route| &route.name);
+            format!("route {route:?}: {}", error.message)
+        })?;
+        let mut stats_count = 0;
+        let mut routes = Vec::with_capacity(snapshot.routes.len());
+        for route in &snapshot.routes {
+            let built = build_route(route, &names, stats_count)
+                .map_err(|error| format!("route {:?}: {error}", route.name))?;
+            stats_count += built.action.shares();
+            routes.push(built);
+        }
+        Ok(Build {
+            hash,
+            templates: build_templates(snapshot, &router)?,
+            router,
+            routes,
+            services: snapshot.services.iter().map(build_service).collect(),
+            listeners: snapshot.listeners.iter().map(build_listener).collect::<Result<_, _>>()?,
+            log: LogConfig::new(&snapshot.observe.access_log)?,
+            max_connections: snapshot.process.max_connections as usize,
+            websocket_idle: ticks(snapshot.process.websocket_idle_ms),
+            stats_count,
+        })
+    }
+
+    /// The template of the rule that took the request: a rewrite's path or a redirect's location.
+    pub(crate) fn template(&self, rule: u32) -> Option<&Template> {
+        self.templates[rule as usize].as_ref()
+    }
+}
+
+impl Action {
+    fn shares(&self) -> usize {
+        match self {
+            Action::Forward(forward) => forward.split.len(),
+            Action::Redirect { .. } | Action::Respond { .. } => 1,
+        }
+    }
+}
+
+/// Renders a rule's template for a request. `path` is the canonical path the captures belong to.
+pub(crate) fn render(
+    template: &Template,
+    path: &[u8],
+    captures: &Captures,
+    host: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let extra = |name: &str, out: &mut Vec<u8>| {
+        out.extend_from_slice(if name == "request.host" { host } else { path });
+    };
+    template.render(path, captures, &extra, out);
+}
+
+fn unique<'a>(
+    names: impl Iterator<Item = &'a str>,
+    what: &str,
+) -> Result<FxHashMap<&'a str, u32>, String> {
+    let mut seen = FxHashMap::default();
+    for (index, name) in names.enumerate() {
+        if seen.insert(name, index as u32).is_some() {
+            return Err(format!("{what} {name:?} is defined twice"));
+        }
+    }
+    Ok(seen)
+}
+
+/// The rules of all routes, in the order of the snapshot: a rule's index is its place here.
+pub(crate) fn match_rules(snapshot: &Snapshot) -> Vec<MatchRule> {
+    let mut rules = Vec::with_capacity(snapshot.routes.len());
+    for (index, route) in snapshot.routes.iter().enumerate() {
+        rules.extend(route.matches.iter().map(|m| MatchRule {
+            route: index as u32,
+            priority: route.priority,
+            host: m.host.clone(),
+            path: m.path.as_ref().map(path_rule),
+            methods: m.methods.clone(),
+            headers: m.headers.iter().map(field_rule).collect(),
+            query: m.query.iter().map(field_rule).collect(),
+        }));
+    }
+    rules
+}
+
+fn path_rule(rule: &snapshot::PathRule) -> frontdesk_router::PathRule {
+    use frontdesk_router::PathKind;
+    let kind = match rule.kind {
+        snapshot::PathKind::Exact => PathKind::Exact,
+        snapshot::PathKind::Template => PathKind::Template,
+        snapshot::PathKind::Prefix => PathKind::Prefix,
+        snapshot::PathKind::Regex => PathKind::Regex,
+    };
+    frontdesk_router::PathRule { kind, value: rule.value.clone() }
+}
+
+fn field_rule(rule: &snapshot::FieldRule) -> frontdesk_router::FieldRule {
+    frontdesk_router::FieldRule { name: rule.name.clone(), value: rule.value.clone() }
+}
+
+fn build_templates(snapshot: &Snapshot, router: &Router) -> Result<Vec<Option<Template>>, String> {
+    let mut templates = Vec::new();
+    for route in &snapshot.routes {
+        let source = match &route.action {
+            snapshot::Action::Forward(f) => f.rewrite_path.as_deref().map(|t| (t, TemplateKind::Path)),
+            snapshot::Action::Redirect(r) => Some((r.to.as_str(), TemplateKind::Location)),
+            snapshot::Action::Respond(_) => None,
+        };
+        for _ in &route.matches {
+            let variables = router.variables(templates.len() as u32);
+            let parse = |(text, kind)| {
+                Template::parse(text, variables, kind)
+                    .map_err(|error| format!("route {:?}: {error}", route.name))
+            };
+            templates.push(source.map(parse).transpose()?);
+        }
+    }
+    Ok(templates)
+}
+
+fn build_route(
+    route: &snapshot::Route,
+    services: &FxHashMap<&str, u32>,
+    stats_base: usize,
+) -> Result<Route, String> {
+    let service = |name: &str| {
+        services.get(name).copied().ok_or_else(|| format!("there is no service {name:?}"))
+    };
+    let action = match &route.action {
+        snapshot::Action::Forward(forward) => {
+            let split = forward.split.iter().map(|s| Ok((service(&s.service)?, s.weight)));
+            let mirror = forward.mirror.as_ref().map(|m| {
+                Ok::<_, String>(Mirror { service: service(&m.service)?, percent: m.percent })
+            });
+            Action::Forward(Forward {
+                split: split.collect::<Result<_, String>>()?,
+                strip_prefix: forward.strip_prefix.clone(),
+                mirror: mirror.transpose()?,
+            })
+        }
+        snapshot::Action::Redirect(redirect) => Action::Redirect { status: redirect.status },
+        snapshot::Action::Respond(respond) => Action::Respond {
+            status: respond.status,
+            body: respond.body.clone().into_bytes(),
+            content_type: header_value(&respond.content_type)?,
+        },
+    };
+    Ok(Route {
+        name: route.name.as_str().into(),
+        action,
+        policies: route.policies.iter().map(build_policy).collect::<Result<_, _>>()?,
+        max_body: if route.max_body_bytes == 0 { u64::MAX } else { route.max_body_bytes },
+        upgrades: route.upgrades.clone(),
+        stats_base,
+    })
+}
+
+fn build_policy(spec: &PolicySpec) -> Result<Box<dyn Policy>, String> {
+    match spec {
+        PolicySpec::IpFilter(settings) => Ok(Box::new(IpFilter {
+            allow: NetSet::parse(&settings.allow)?,
+            deny: NetSet::parse(&settings.deny)?,
+        })),
+    }
+}
+
+fn header_value(text: &str) -> Result<String, String> {
+    if frontdesk_http::is_value(text.as_bytes()) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("{text:?} is not a field value: control bytes are not allowed"))
+}
+
+fn build_service(service: &snapshot::Service) -> Service {
+    Service {
+        name: service.name.as_str().into(),
+        targets: service.targets.iter().map(build_target).collect(),
+        balance: match service.balance {
+            snapshot::Balance::RoundRobin => Balance::RoundRobin,
+            snapshot::Balance::LeastRequests => Balance::LeastRequests,
+        },
+        connect: ticks(service.timeouts.connect_ms),
+        first_byte: ticks(service.timeouts.first_byte_ms),
+        idle: ticks(service.timeouts.idle_ms),
+        total: ticks(service.timeouts.total_ms),
+        attempts: service.retries.attempts,
+        budget_percent: service.retries.budget_percent,
+        budget_per_second: service.retries.budget_per_second,
+        pool: PoolSettings {
+            max_idle: service.pool.max_idle as usize,
+            idle_ticks: ticks(service.pool.idle_ms),
+        },
+        host: match service.host.as_str() {
+            "client" => UpstreamHost::Client,
+            "target" => UpstreamHost::Target,
+            literal => UpstreamHost::Literal(literal.to_owned()),
+        },
+        limits: HeadLimits {
+            head_bytes: 32 * 1024,
+            fields: 100,
+            target_bytes: 8 * 1024,
+            lf_line_ends: service.lf_line_ends,
+            underscores: frontdesk_http::Underscores::Allow,
+        },
+    }
+}
+
+fn build_target(target: &snapshot::Target) -> Target {
+    let bracketed = if target.host.contains(':') {
+        format!("[{}]", target.host)
+    } else {
+        target.host.clone()
+    };
+    Target {
+        key: TargetKey { host: target.host.clone(), port: target.port },
+        path_prefix: target.path_prefix.clone(),
+        weight: target.weight,
+        authority: match target.port {
+            80 => bracketed.clone(),
+            port => format!("{bracketed}:{port}"),
+        },
+        url: format!("http://{bracketed}:{}", target.port),
+    }
+}
+
+fn build_listener(listener: &snapshot::Listener) -> Result<ListenerConfig, String> {
+    let limits = &listener.limits;
+    Ok(ListenerConfig {
+        name: listener.name.clone(),
+        port: listener.port,
+        trusted: NetSet::parse(&listener.trusted_proxies)
+            .map_err(|error| format!("listener {:?}: {error}", listener.name))?,
+        proxy_protocol: listener.proxy_protocol,
+        path: PathOptions { merge_slashes: listener.merge_slashes },
+        limits: HeadLimits {
+            head_bytes: limits.head_bytes as usize,
+            fields: limits.head_fields as usize,
+            target_bytes: limits.target_bytes as usize,
+            lf_line_ends: listener.lf_line_ends,
+            underscores: match listener.underscores {
+                snapshot::Underscores::Drop => frontdesk_http::Underscores::Drop,
+                snapshot::Underscores::Refuse => frontdesk_http::Underscores::Refuse,
+                snapshot::Underscores::Allow => frontdesk_http::Underscores::Allow,
+            },
+        },
+        head_timeout: ticks(limits.head_timeout_ms),
+        body_idle: ticks(limits.body_idle_ms),
+        body_min_rate: limits.body_min_rate,
+        body_min_rate_after: ticks(limits.body_min_rate_after_ms),
+        write_idle: ticks(limits.write_idle_ms),
+        keepalive_idle: ticks(limits.keepalive_idle_ms),
+        keepalive_requests: limits.keepalive_requests,
+        connection_age: ticks(limits.connection_age_ms),
+        chunk_extensions: limits.chunk_extension_bytes,
+        early_drain: limits.early_answer_drain_bytes,
+    })
+}

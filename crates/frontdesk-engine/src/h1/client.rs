@@ -1,0 +1,279 @@
+//! A client's HTTP/1 connection: reading heads, keep-alive, closing with care.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::task::Poll;
+
+use frontdesk_http::{Fault, HeadLimits, Parsed, Underscores, head_may_be_complete, parse_request};
+use frontdesk_policies::{Code, Exchange, Rejection};
+use tokio::net::TcpStream;
+
+use super::exchange::{self, After};
+use super::{head, io as wire, proxy_protocol};
+use crate::answer::Answer;
+use crate::buffers::Buf;
+use crate::build::ListenerConfig;
+use crate::clock::{NEVER, Timer};
+use crate::thread::Thread;
+
+/// Bytes of unread input that a closing connection still takes, so that its last answer is not lost to
+/// a reset (RFC 9112 §9.6).
+const LINGER_BYTES: usize = 1024 * 1024;
+/// Ticks it takes them for.
+const LINGER_TICKS: u32 = 200;
+
+/// A listener's settings; they change on reload under the connections it has.
+pub(crate) type ListenerState = Rc<RefCell<Rc<ListenerConfig>>>;
+
+/// A client's connection.
+pub(crate) struct Client {
+    pub(crate) io: TcpStream,
+    pub(crate) inbuf: Buf,
+    pub(crate) timer: Timer,
+    pub(crate) thread: Rc<Thread>,
+    pub(crate) peer: IpAddr,
+    pub(crate) listener: Rc<ListenerConfig>,
+    source: ListenerState,
+    requests: u32,
+    opened: u32,
+}
+
+enum Next {
+    Request(Box<Exchange>),
+    /// Nothing more comes, and nothing is to be said.
+    End,
+    /// A request that cannot be read.
+    Fault(Code, Option<Fault>),
+}
+
+/// Serves one connection until it ends.
+pub(crate) async fn serve(io: TcpStream, peer: IpAddr, source: ListenerState, thread: Rc<Thread>) {
+    let timer = poll_fn(|cx| Poll::Ready(Timer::new(&thread.clock, cx.waker()))).await;
+    let listener = Rc::clone(&source.borrow());
+    let opened = thread.clock.now();
+    let mut client =
+        Client { io, inbuf: Buf::default(), timer, thread, peer, listener, source, requests: 0, opened };
+    if proxy_protocol::receive(&mut client).await.is_ok() {
+        client.run().await;
+    }
+    client.release_buffer();
+}
+
+impl Client {
+    async fn run(&mut self) {
+        loop {
+            match self.next_request().await {
+                Next::Request(ex) => {
+                    self.requests += 1;
+                    // The state of an exchange is large and short-lived: an idle connection does not carry it.
+                    match Box::pin(exchange::run(self, ex)).await {
+                        After::KeepAlive => {}
+                        After::Close => return,
+                        After::Linger => return self.linger().await,
+                    }
+                }
+                Next::End => return,
+                Next::Fault(code, fault) => {
+                    self.refuse(code, fault).await;
+                    return self.linger().await;
+                }
+            }
+        }
+    }
+
+    /// Whether the connection may serve another request after this one.
+    pub(crate) fn may_go_on(&self) -> bool {
+        let age = self.thread.clock.now().wrapping_sub(self.opened);
+        self.requests < self.listener.keepalive_requests
+            && age < self.listener.connection_age
+            && !self.thread.draining.get()
+    }
+
+    /// Makes room to read into. False if the buffer is full of unread bytes.
+    pub(crate) fn make_room(&mut self) -> bool {
+        if self.inbuf.is_vacant() {
+            self.inbuf = self.thread.buffers.small();
+        }
+        if self.inbuf.space().is_empty() {
+            self.inbuf.compact();
+        }
+        !self.inbuf.space().is_empty()
+    }
+
+    /// Gives an empty buffer back, so that idle connections hold none.
+    pub(crate) fn release_buffer(&mut self) {
+        if self.inbuf.is_empty() && !self.inbuf.is_vacant() {
+            let buffer = std::mem::take(&mut self.inbuf);
+            self.thread.buffers.give(buffer);
+        }
+    }
+
+    async fn next_request(&mut self) -> Next {
+        self.listener = Rc::clone(&self.source.borrow());
+        let clock = Rc::clone(&self.thread.clock);
+        let first = self.requests == 0;
+        let idle = if first { self.listener.head_timeout } else { self.listener.keepalive_idle };
+        let mut deadline = clock.after(idle);
+        let mut started = false;
+        let mut scanned = 0;
+        loop {
+            if !self.inbuf.is_empty() {
+                if !started {
+                    started = true;
+                    deadline = clock.after(self.listener.head_timeout);
+                }
+                match self.try_parse(&mut scanned) {
+                    Ok(Some(ex)) => return Next::Request(ex),
+                    Ok(None) => {}
+                    Err(fault) => return Next::Fault(code_of(fault), Some(fault)),
+                }
+            }
+            match self.read_more(deadline, started).await {
+                Ok(0) if started => return Next::Fault(Code::ClientClosed, None),
+                Ok(0) => return Next::End,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && started => {
+                    return Next::Fault(Code::RequestTimeout, None);
+                }
+                Err(_) => return Next::End,
+            }
+        }
+    }
+
+    fn try_parse(&mut self, scanned: &mut usize) -> Result<Option<Box<Exchange>>, Fault> {
+        let limits = &self.listener.limits;
+        let unread = self.inbuf.unread();
+        if !worth_parsing(unread, scanned, limits) {
+            return Ok(None);
+        }
+        let mut ex = self.thread.take_exchange();
+        match parse_request(unread, limits, &mut ex.head) {
+            Ok(Parsed::Complete(length)) => {
+                self.move_head(&mut ex, length);
+                Ok(Some(ex))
+            }
+            Ok(Parsed::Partial) => {
+                self.thread.give_exchange(ex);
+                Ok(None)
+            }
+            Err(fault) => {
+                self.thread.give_exchange(ex);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Hands the head's buffer to the exchange; what came behind it moves to a new one.
+    fn move_head(&mut self, ex: &mut Exchange, length: usize) {
+        self.inbuf.compact();
+        let rest = &self.inbuf.unread()[length..];
+        let mut next = Buf::default();
+        if !rest.is_empty() {
+            next = self.thread.buffers.small();
+            next.grow(rest.len());
+            next.put(rest);
+        }
+        ex.bytes = std::mem::replace(&mut self.inbuf, next).take_data();
+        ex.head_len = length;
+        ex.peer = self.peer;
+        if ex.head.underscores_dropped > 0 && self.listener.limits.underscores == Underscores::Drop {
+            self.thread.stats.underscores_dropped.add(u64::from(ex.head.underscores_dropped));
+        }
+    }
+
+    /// Reads once. An idle connection waits without a buffer.
+    async fn read_more(&mut self, deadline: u32, started: bool) -> io::Result<usize> {
+        let limit = self.listener.limits.head_bytes;
+        poll_fn(|cx| {
+            if !self.make_room() {
+                let larger = (self.inbuf.len() * 2).min(limit + 1).max(self.inbuf.len() + 1);
+                self.inbuf.grow(larger);
+            }
+            let polled = wire::poll_read(&mut self.io, &mut self.inbuf, cx);
+            if polled.is_pending() {
+                self.release_buffer();
+                let clock = &self.thread.clock;
+                // A connection that was just opened still gets its first answer.
+                let stopping = self.thread.draining.get() && !started && self.requests > 0;
+                if clock.now() >= deadline || stopping {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+                self.timer.arm(deadline);
+            }
+            polled
+        })
+        .await
+    }
+
+    /// Says what is wrong with a request that could not be read.
+    async fn refuse(&mut self, code: Code, fault: Option<Fault>) {
+        self.thread.stats.codes.of(code).add(1);
+        if let Some(fault) = fault {
+            self.thread.stats.request_faults.of(fault).add(1);
+        }
+        exchange::log_unreadable(self, code, fault);
+        if code == Code::ClientClosed {
+            return;
+        }
+        let detail = match fault {
+            Some(fault) => format!("The request is refused: {fault}."),
+            None => "The request head was not complete in time.".to_owned(),
+        };
+        let answer = Answer::of(&Rejection::new(code, detail), None, &self.thread.shared.via);
+        let mut out = self.thread.buffers.scratch();
+        head::write_answer(&mut out, &answer, &self.thread.clock.date(), false, head::Keep::Close);
+        // The client may be gone already; nobody else waits for the outcome.
+        let _ = self.send(&out).await;
+        self.thread.buffers.give_scratch(out);
+    }
+
+    /// Writes all bytes within the listener's write timeout.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let idle = self.listener.write_idle;
+        let clock = Rc::clone(&self.thread.clock);
+        wire::write_all(&mut self.io, bytes, &clock, &self.timer, idle).await
+    }
+
+    /// Closes after an answer that did not wait for the request's end: stops sending, takes what still comes
+    /// for a while and drops it.
+    async fn linger(&mut self) {
+        let _ = socket2::SockRef::from(&self.io).shutdown(std::net::Shutdown::Write);
+        let deadline = self.thread.clock.after(LINGER_TICKS);
+        let mut left = LINGER_BYTES;
+        while left > 0 {
+            let length = self.inbuf.len();
+            self.inbuf.consume(length);
+            match self.read_more(deadline, true).await {
+                Ok(n) if n > 0 => left = left.saturating_sub(n),
+                _ => break,
+            }
+        }
+        self.timer.arm(NEVER);
+        let length = self.inbuf.len();
+        self.inbuf.consume(length);
+    }
+}
+
+/// Short heads are parsed at every read, so that nonsense is refused at once; a long one that drips in waits
+/// for its empty line, or for a limit, so that its cost stays linear.
+pub(crate) fn worth_parsing(unread: &[u8], scanned: &mut usize, limits: &HeadLimits) -> bool {
+    const SHORT: usize = 2048;
+    let whole = head_may_be_complete(unread, scanned);
+    whole || unread.len() <= SHORT || unread.len() >= limits.head_bytes.min(limits.target_bytes)
+}
+
+/// The row of the answer table for a codec fault.
+fn code_of(fault: Fault) -> Code {
+    match fault.status() {
+        413 => Code::BodyTooLarge,
+        414 => Code::TargetTooLong,
+        417 => Code::ExpectationFailed,
+        431 => Code::HeadTooLarge,
+        501 => Code::UnsupportedCoding,
+        505 => Code::UnsupportedVersion,
+        _ => Code::MalformedRequest,
+    }
+}

@@ -1,0 +1,78 @@
+//! Bytes both ways after an upgrade, until one side ends or nothing moves any more.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::Shutdown;
+use std::task::{Context, Poll, ready};
+
+use tokio::net::TcpStream;
+
+use super::client::Client;
+use super::exchange::Report;
+use super::forward::Connection;
+use super::io as wire;
+use crate::buffers::Buf;
+
+/// One direction.
+#[derive(Default)]
+struct Direction {
+    ended: bool,
+    bytes: u64,
+}
+
+/// Relays until both sides have ended, one has failed, or neither sent anything for `idle` ticks.
+pub(crate) async fn run(client: &mut Client, up: &mut Connection, idle: u32, report: &mut Report) {
+    let thread = std::rc::Rc::clone(&client.thread);
+    thread.stats.tunnels.add(1);
+    client.make_room();
+    up.make_room(&thread.buffers);
+    let (mut upward, mut downward) = (Direction::default(), Direction::default());
+    let mut last = thread.clock.now();
+    // Whatever ends a tunnel, both sockets are closed behind it; there is nobody to report an error to.
+    let _: io::Result<()> = poll_fn(|cx| {
+        let before = upward.bytes + downward.bytes;
+        let a = upward.poll(cx, &mut client.io, &mut client.inbuf, &mut up.io);
+        let b = downward.poll(cx, &mut up.io, &mut up.buf, &mut client.io);
+        match (a, b) {
+            (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => return Poll::Ready(Err(error)),
+            (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
+            _ => {}
+        }
+        if upward.bytes + downward.bytes != before {
+            last = thread.clock.now();
+        }
+        let deadline = last.saturating_add(idle);
+        if thread.clock.now() >= deadline {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        client.timer.arm(deadline);
+        Poll::Pending
+    })
+    .await;
+    report.bytes_in = upward.bytes;
+    report.bytes_out = downward.bytes;
+    thread.stats.tunnels.sub(1);
+}
+
+impl Direction {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut TcpStream,
+        buf: &mut Buf,
+        to: &mut TcpStream,
+    ) -> Poll<io::Result<()>> {
+        while !self.ended {
+            while !buf.is_empty() {
+                let n = ready!(wire::poll_write(to, buf.unread(), cx))?;
+                buf.consume(n);
+                self.bytes += n as u64;
+            }
+            if ready!(wire::poll_read(from, buf, cx))? == 0 {
+                self.ended = true;
+                socket2::SockRef::from(&*to).shutdown(Shutdown::Write)?;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,123 @@
+//! Accepting connections, and shedding those that are too many.
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::build::ListenerConfig;
+use crate::h1::client::{self, ListenerState};
+use crate::thread::Thread;
+
+/// How long to wait after accept has failed for want of descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The whole answer to a connection there is no room for.
+const SATURATED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
+    content-length: 83\r\nretry-after: 1\r\nconnection: close\r\n\r\n\
+    {\"type\":\"urn:frontdesk:problem:saturated\",\"title\":\"Gateway saturated\",\"status\":503}";
+
+/// A listener of one thread.
+pub(crate) struct Listening {
+    pub(crate) name: String,
+    settings: ListenerState,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Listening {
+    /// Starts to accept on a socket that listens already.
+    ///
+    /// # Errors
+    /// The socket could not be registered.
+    pub(crate) fn start(thread: &Rc<Thread>, config: &ListenerConfig, fd: OwnedFd) -> io::Result<Listening> {
+        let socket = std::net::TcpListener::from(fd);
+        let listener = TcpListener::from_std(socket)?;
+        let settings: ListenerState = Rc::new(RefCell::new(Rc::new(config.clone())));
+        let task = tokio::task::spawn_local(accept_loop(listener, Rc::clone(&settings), Rc::clone(thread)));
+        Ok(Listening { name: config.name.clone(), settings, task })
+    }
+
+    /// Takes over new settings; open connections see them at their next request.
+    pub(crate) fn update(&self, config: &ListenerConfig) {
+        self.settings.replace(Rc::new(config.clone()));
+    }
+
+    /// Stops accepting. Connections that are open go on.
+    pub(crate) fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+async fn accept_loop(listener: TcpListener, settings: ListenerState, thread: Rc<Thread>) {
+    let mut spare = spare_descriptor();
+    loop {
+        match listener.accept().await {
+            Ok((io, peer)) => welcome(io, peer.ip().to_canonical(), &settings, &thread),
+            Err(error) if is_transient(&error) => {}
+            Err(_) => {
+                thread.stats.accept_errors.add(1);
+                // Without descriptors nothing can be accepted, and a waiting client would hang: one descriptor
+                // is kept in reserve to accept it, say so and close.
+                drop(spare.take());
+                if let Ok((io, _)) = listener.accept().await {
+                    shed(&io, &thread);
+                }
+                spare = spare_descriptor();
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        if spare.is_none() {
+            spare = spare_descriptor();
+        }
+    }
+}
+
+fn spare_descriptor() -> Option<std::fs::File> {
+    std::fs::File::open("/dev/null").ok()
+}
+
+/// The connection was gone before it was accepted.
+fn is_transient(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock)
+}
+
+fn welcome(io: TcpStream, peer: std::net::IpAddr, settings: &ListenerState, thread: &Rc<Thread>) {
+    thread.stats.accepted.add(1);
+    let limit = thread.max_connections.get();
+    if thread.shared.open.fetch_add(1, Relaxed) >= limit {
+        thread.shared.open.fetch_sub(1, Relaxed);
+        shed(&io, thread);
+        return;
+    }
+    // Where this fails the connection is merely slower.
+    let _ = io.set_nodelay(true);
+    thread.stats.open.add(1);
+    let guard = Open(Rc::clone(thread));
+    let settings = Rc::clone(settings);
+    tokio::task::spawn_local(async move {
+        client::serve(io, peer, settings, Rc::clone(&guard.0)).await;
+        drop(guard);
+    });
+}
+
+fn shed(io: &TcpStream, thread: &Thread) {
+    thread.stats.shed.add(1);
+    // One try: a socket that has just been accepted has room for this, and nobody waits for the outcome.
+    let _ = io.try_write(SATURATED);
+    let _ = socket2::SockRef::from(io).shutdown(std::net::Shutdown::Write);
+}
+
+/// Counts a connection as open, even if its task panics.
+struct Open(Rc<Thread>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.stats.open.sub(1);
+        self.0.shared.open.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,246 @@
+//! What one serving thread owns. Nothing here is shared but the counters, which others only read.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use frontdesk_policies::Exchange;
+use frontdesk_upstream::{Balancer, RetryBudget, Schedule, TargetKey, Upstream};
+use rustc_hash::FxHashMap;
+
+use crate::buffers::Buffers;
+use crate::build::{Action, Build, Service};
+use crate::clock::Clock;
+use crate::observe::log_writer::LogWriter;
+use crate::observe::metrics::{Registry, RouteStats, StatsKey, ThreadStats};
+
+/// Bytes of log lines after which a batch is handed over.
+const LOG_BATCH: usize = 64 * 1024;
+/// Exchanges kept for reuse.
+const KEPT_EXCHANGES: usize = 64;
+
+/// What all threads of an engine share.
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) log: LogWriter,
+    /// Open client connections of all threads.
+    pub(crate) open: AtomicUsize,
+    /// The gateway's name in Via: unique, so that a request which comes back is recognised.
+    pub(crate) via: String,
+}
+
+/// One serving thread.
+pub(crate) struct Thread {
+    pub(crate) index: usize,
+    pub(crate) clock: Rc<Clock>,
+    pub(crate) buffers: Buffers,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stats: Arc<ThreadStats>,
+    pub(crate) draining: Cell<bool>,
+    /// Connections of all threads together, at the most.
+    pub(crate) max_connections: Cell<usize>,
+    /// Mirrored requests in flight.
+    pub(crate) mirrors: Cell<u32>,
+    build: RefCell<Rc<ThreadBuild>>,
+    upstreams: RefCell<FxHashMap<TargetKey, Rc<Upstream>>>,
+    exchanges: RefCell<Vec<Box<Exchange>>>,
+    log: RefCell<Vec<u8>>,
+    random: Cell<u64>,
+}
+
+/// A build with what this thread keeps for it.
+pub(crate) struct ThreadBuild {
+    pub(crate) shared: Arc<Build>,
+    pub(crate) services: Vec<ServiceState>,
+    splits: Vec<Option<Schedule>>,
+    stats: Vec<RefCell<Option<Arc<RouteStats>>>>,
+    unrouted: Arc<RouteStats>,
+}
+
+/// The live side of a service on this thread.
+pub(crate) struct ServiceState {
+    pub(crate) balancer: Balancer,
+    pub(crate) upstreams: Vec<Rc<Upstream>>,
+    pub(crate) budget: RetryBudget,
+}
+
+impl Thread {
+    pub(crate) fn new(index: usize, shared: Arc<Shared>, build: Arc<Build>, seed: u64) -> Rc<Thread> {
+        let stats = shared.registry.thread();
+        let unrouted = StatsKey { route: "".into(), service: "".into() };
+        let empty = ThreadBuild {
+            unrouted: shared.registry.route(index, unrouted),
+            shared: build,
+            services: Vec::new(),
+            splits: Vec::new(),
+            stats: Vec::new(),
+        };
+        Rc::new(Thread {
+            index,
+            clock: Rc::new(Clock::new()),
+            buffers: Buffers::default(),
+            shared,
+            stats,
+            draining: Cell::new(false),
+            max_connections: Cell::new(usize::MAX),
+            mirrors: Cell::new(0),
+            build: RefCell::new(Rc::new(empty)),
+            upstreams: RefCell::default(),
+            exchanges: RefCell::default(),
+            log: RefCell::default(),
+            // Xorshift must not start at zero.
+            random: Cell::new(seed | 1),
+        })
+    }
+
+    /// The build in force; a request keeps the one it started with.
+    pub(crate) fn build(&self) -> Rc<ThreadBuild> {
+        Rc::clone(&self.build.borrow())
+    }
+
+    /// Switches to a new build. Pools of targets that stay are kept.
+    pub(crate) fn apply(&self, build: Arc<Build>) {
+        self.max_connections.set(connection_limit(build.max_connections));
+        let services: Vec<_> = build.services.iter().map(|service| self.service_state(service)).collect();
+        let splits = build.routes.iter().map(|route| self.split(&route.action)).collect();
+        let next = ThreadBuild {
+            services,
+            splits,
+            stats: (0..build.stats_count).map(|_| RefCell::default()).collect(),
+            unrouted: Arc::clone(&self.build.borrow().unrouted),
+            shared: build,
+        };
+        let used: Vec<_> = next.services.iter().flat_map(|s| s.upstreams.iter().cloned()).collect();
+        self.build.replace(Rc::new(next));
+        // Pools that no service names any more close their idle connections here.
+        let mut upstreams = self.upstreams.borrow_mut();
+        upstreams.clear();
+        upstreams.extend(used.into_iter().map(|upstream| (upstream.key().clone(), upstream)));
+    }
+
+    fn service_state(&self, service: &Service) -> ServiceState {
+        let mut known = self.upstreams.borrow_mut();
+        let upstreams = service.targets.iter().map(|target| {
+            let upstream = known
+                .entry(target.key.clone())
+                .or_insert_with(|| Rc::new(Upstream::new(target.key.clone(), service.pool)));
+            upstream.set_settings(service.pool);
+            Rc::clone(upstream)
+        });
+        ServiceState {
+            upstreams: upstreams.collect(),
+            balancer: Balancer::new(
+                service.balance,
+                service.targets.iter().map(|target| target.weight).collect(),
+                self.index,
+            ),
+            budget: RetryBudget::new(service.budget_percent, service.budget_per_second),
+        }
+    }
+
+    fn split(&self, action: &Action) -> Option<Schedule> {
+        match action {
+            Action::Forward(forward) if forward.split.len() > 1 => {
+                let weights: Vec<u32> = forward.split.iter().map(|share| share.1).collect();
+                Some(Schedule::new(&weights, self.index))
+            }
+            _ => None,
+        }
+    }
+
+    /// Closes connections that were idle too long and counts the others. Called about once a second.
+    pub(crate) fn sweep(&self) {
+        let mut idle = 0;
+        for upstream in self.upstreams.borrow().values() {
+            upstream.sweep(self.clock.now());
+            idle += upstream.idle_count();
+        }
+        self.stats.upstream_idle.set(idle as u64);
+    }
+
+    /// An exchange ready for a request.
+    pub(crate) fn take_exchange(&self) -> Box<Exchange> {
+        self.exchanges.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes an exchange back, and its head's memory.
+    pub(crate) fn give_exchange(&self, mut exchange: Box<Exchange>) {
+        self.buffers.give_data(std::mem::take(&mut exchange.bytes));
+        exchange.reset();
+        let mut kept = self.exchanges.borrow_mut();
+        if kept.len() < KEPT_EXCHANGES {
+            kept.push(exchange);
+        }
+    }
+
+    /// 64 bits that are not to be guessed easily, but no secret either (xorshift64*, Vigna 2016).
+    pub(crate) fn random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.random.set(x);
+        x.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// Appends to the log; `write` adds one line.
+    pub(crate) fn log(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut log = self.log.borrow_mut();
+        write(&mut log);
+        if log.len() >= LOG_BATCH {
+            drop(log);
+            self.flush_log();
+        }
+    }
+
+    /// Hands the lines so far to the writer.
+    pub(crate) fn flush_log(&self) {
+        let mut log = self.log.borrow_mut();
+        if log.is_empty() {
+            return;
+        }
+        let lines = log.iter().filter(|&&b| b == b'\n').count();
+        let batch = std::mem::take(&mut *log);
+        if !self.shared.log.write(batch) {
+            self.stats.log_dropped.add(lines as u64);
+        }
+    }
+}
+
+/// The configured limit, or by default 9,000 or half the descriptors, whichever is less: each client may need
+/// one upstream.
+fn connection_limit(configured: usize) -> usize {
+    if configured > 0 {
+        return configured;
+    }
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit writes into the struct it is given, which is valid for the whole call.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+    let descriptors = if known { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { 1024 };
+    (descriptors / 2).min(9000)
+}
+
+impl ThreadBuild {
+    /// Which share of a route's split takes the next request: its index in the split.
+    pub(crate) fn share(&self, route: u32) -> usize {
+        self.splits[route as usize].as_ref().and_then(Schedule::turn).unwrap_or(0)
+    }
+
+    /// The counters of a route and one of its shares.
+    pub(crate) fn stats(&self, thread: &Thread, route: Option<u32>, share: usize) -> Arc<RouteStats> {
+        let Some(route) = route else {
+            return Arc::clone(&self.unrouted);
+        };
+        let route = &self.shared.routes[route as usize];
+        let mut slot = self.stats[route.stats_base + share].borrow_mut();
+        let stats = slot.get_or_insert_with(|| {
+            let service = match &route.action {
+                Action::Forward(f) => self.shared.services[f.split[share].0 as usize].name.clone(),
+                Action::Redirect { .. } | Action::Respond { .. } => "".into(),
+            };
+            thread.shared.registry.route(thread.index, StatsKey { route: route.name.clone(), service })
+        });
+        Arc::clone(stats)
+    }
+}

@@ -1,0 +1,149 @@
+//! Idle connections to one target, and the count of requests in flight.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::resolve::{ResolveFault, Resolver};
+
+/// What makes two targets the same place to connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TargetKey {
+    /// A name or an address literal without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+/// Bounds of a pool.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolSettings {
+    /// Idle connections kept at the most.
+    pub max_idle: usize,
+    /// Ticks after which an idle connection is closed.
+    pub idle_ticks: u32,
+}
+
+/// A connection nobody uses, since the given tick.
+pub struct Idle {
+    stream: TcpStream,
+    since: u32,
+}
+
+/// One target as this thread knows it; it survives reloads.
+pub struct Upstream {
+    key: TargetKey,
+    settings: Cell<PoolSettings>,
+    resolver: Resolver,
+    idle: RefCell<Vec<Idle>>,
+    in_flight: Cell<u32>,
+}
+
+/// Why a connection could not be opened.
+#[derive(Debug)]
+pub enum ConnectFault {
+    /// The name gave no address.
+    Resolve(ResolveFault),
+    /// The kernel or the other side refused.
+    Connect(io::Error),
+}
+
+impl Upstream {
+    /// A target without connections.
+    pub fn new(key: TargetKey, settings: PoolSettings) -> Upstream {
+        let resolver = Resolver::new(&key.host, key.port);
+        Upstream {
+            key,
+            settings: Cell::new(settings),
+            resolver,
+            idle: RefCell::new(Vec::new()),
+            in_flight: Cell::new(0),
+        }
+    }
+
+    /// Where it connects to.
+    pub fn key(&self) -> &TargetKey {
+        &self.key
+    }
+
+    /// Takes over new bounds after a reload.
+    pub fn set_settings(&self, settings: PoolSettings) {
+        self.settings.set(settings);
+    }
+
+    /// Requests between [`Upstream::begin`] and the drop of its guard.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.get()
+    }
+
+    /// Idle connections now.
+    pub fn idle_count(&self) -> usize {
+        self.idle.borrow().len()
+    }
+
+    /// Counts a request until the guard is dropped.
+    pub fn begin(self: &Rc<Self>) -> InFlight {
+        self.in_flight.set(self.in_flight.get() + 1);
+        InFlight(Rc::clone(self))
+    }
+
+    /// The youngest idle connection that is still good; dead ones found on the way are closed.
+    pub fn checkout(&self) -> Option<TcpStream> {
+        loop {
+            let mut idle = self.idle.borrow_mut().pop()?;
+            if is_quiet(&mut idle.stream) {
+                return Some(idle.stream);
+            }
+        }
+    }
+
+    /// Gives back a connection after a complete, clean exchange.
+    pub fn checkin(&self, mut stream: TcpStream, now: u32) {
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < self.settings.get().max_idle && is_quiet(&mut stream) {
+            idle.push(Idle { stream, since: now });
+        }
+    }
+
+    /// Closes connections that have been idle too long.
+    pub fn sweep(&self, now: u32) {
+        let limit = self.settings.get().idle_ticks;
+        self.idle.borrow_mut().retain(|idle| now.wrapping_sub(idle.since) < limit);
+    }
+
+    /// Opens a new connection. The caller bounds the time.
+    ///
+    /// # Errors
+    /// [`ConnectFault`]
+    pub async fn connect(&self) -> Result<TcpStream, ConnectFault> {
+        let address = self.resolver.address().await.map_err(ConnectFault::Resolve)?;
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+        let stream = socket.map_err(ConnectFault::Connect)?.connect(address).await;
+        let stream = stream.map_err(ConnectFault::Connect)?;
+        stream.set_nodelay(true).map_err(ConnectFault::Connect)?;
+        Ok(stream)
+    }
+}
+
+/// Whether nothing has come and nothing was closed. Readiness that the runtime knows of costs no system
+/// call to ask; only where there is some, one read tells data and end from a stale flag.
+fn is_quiet(stream: &mut TcpStream) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut byte = [0u8; 1];
+    let mut buffer = ReadBuf::new(&mut byte);
+    matches!(Pin::new(stream).poll_read(&mut context, &mut buffer), Poll::Pending)
+}
+
+/// One request in flight at a target.
+pub struct InFlight(Rc<Upstream>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.set(self.0.in_flight.get() - 1);
+    }
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from frontdesk.snapshot.codec import encode, schema_hash
 from frontdesk.snapshot.shape import models, shape
 from tests.contract.instances import KINDS, instance
 
+VARIANT = re.compile(r'\.kind:"\w+"$')
 MIRROR = "crates/frontdesk-engine/src/snapshot.rs"
 
 
@@ -51,7 +53,8 @@ def test_every_model_comes_back_within_a_snapshot(name: str, kind: str) -> None:
 
 
 def test_both_sides_know_the_same_fields() -> None:
-    ours = {line.partition(":")[0] for line in shape()}
+    # The engine reads a `kind` as the name of a variant, not as a field; the round trips cover it.
+    ours = {line.partition(":")[0] for line in shape() if not VARIANT.search(line)}
     theirs = set(engine.SCHEMA_SHAPE.split())
     assert theirs == ours, (
         f"add to {MIRROR}: {sorted(ours - theirs)}; remove from it, or add to snapshot/model.py: "

@@ -5,6 +5,7 @@ The checker's message says what was found and what to write instead; it becomes 
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -23,7 +24,15 @@ def judged(check: Callable[[str], T], value: str, expected: str) -> T:
     try:
         return check(value)
     except engine.CheckFailed as reason:
-        raise refused(str(reason), expected) from None
+        raise refused(_one_line(str(reason)), expected) from None
+
+
+def _one_line(reason: str) -> str:
+    """The regex engine draws its errors over several lines; the last one says what is wrong."""
+    first, *rest = reason.split("\n")
+    if not rest:
+        return first
+    return f"{first.removesuffix(' regex parse error:')} {rest[-1].removeprefix('error: ')}"
 
 
 def check_method(value: str) -> str:
@@ -48,8 +57,17 @@ def check_field_value(value: str) -> str:
 
 
 def check_cidr(value: str) -> str:
-    """An address or network, in canonical form."""
-    return judged(engine.check_cidr, value, "an address or network such as 10.0.0.0/8")
+    """An address or network, in canonical form.
+
+    The engine would cut off what lies beyond the prefix; in a list that lets people in or keeps them
+    out, that is more likely a slip than meant.
+    """
+    expected = "an address or network such as 10.0.0.0/8"
+    canonical = judged(engine.check_cidr, value, expected)
+    address, slash, _ = value.partition("/")
+    if slash and ip_address(address) != ip_address(canonical.partition("/")[0]):
+        raise invalid(f"{expected}, without bits beyond the prefix", f"write {canonical}")
+    return canonical
 
 
 def check_path(value: str) -> str:

@@ -61,6 +61,8 @@ CASES = [
     ("policies: {ip_filtr: {}}", 5, 12, "policies.ip_filtr", "unknown policy", "`ip_filter`"),
     ("policies: {ip_filter: {}}", 5, 12, "policies.ip_filter", "neither allow nor deny", "network"),
     ("policies: {ip_filter: true}", 5, 23, "policies.ip_filter", "expected a map", ""),
+    ("policies: {ip_filter: {deny: [10.0.0.1/8]}}", 5, 31, "policies.ip_filter.deny[0]",
+     "without bits beyond the prefix", "write 10.0.0.0/8"),
     ("policies: {ip_filter: {deny: 10.0.0.0/8}}", 5, 30, "policies.ip_filter.deny",
      "expected a list", "[10.0.0.0/8]"),
 ]  # fmt: skip
@@ -109,7 +111,8 @@ ROUTES = [
     ("{match: {path: [x]}, service: users}", ".match.path", "found a list, expected a path", ""),
     ("{match: {path: {}}, service: users}", ".match.path", "`regex` is missing", ""),
     ("{match: {path: {regx: x}}, service: users}", ".match.path", "`regex` is missing", ""),
-    ('{match: {path: {regex: "("}}, service: users}', ".match.path.regex", "", ""),
+    ('{match: {path: {regex: "("}}, service: users}', ".match.path.regex",
+     "path regex `(`: unclosed group", ""),
     ("{match: {methods: []}, service: users}", ".match.methods", "the list is empty", ""),
     ("{match: {methods: GET}, service: users}", ".match.methods", "expected a list", "[GET]"),
     ("{match: {methods: [get]}, service: users}", ".match.methods[0]", "upper case", "GET"),

@@ -36,6 +36,8 @@ pub enum PathFault {
     DotParameter,
     /// Dot segments that climb above the root.
     AboveRoot,
+    /// Values put into a path template join with what is around them into a dot segment or an escape.
+    Joined,
 }
 
 impl PathFault {
@@ -51,6 +53,7 @@ impl PathFault {
             Self::NotInPath(_) => "path_forbidden_byte",
             Self::DotParameter => "path_dot_parameter",
             Self::AboveRoot => "path_above_root",
+            Self::Joined => "path_joined_values",
         }
     }
 }
@@ -80,6 +83,9 @@ impl fmt::Display for PathFault {
                 f.write_str("the path has a parameter on a dot segment, such as `..;`")
             }
             Self::AboveRoot => f.write_str("the dot segments of the path climb above its root"),
+            Self::Joined => {
+                f.write_str("values put into the path join into a dot segment or an escape")
+            }
         }
     }
 }

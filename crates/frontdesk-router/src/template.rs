@@ -1,6 +1,6 @@
 //! Templates of rewrite paths and redirect locations: text with `{name}` in it.
 
-use crate::canonical::{PathOptions, canonicalize};
+use crate::canonical::{PathFault, PathOptions, canonicalize};
 use crate::captures::Captures;
 use crate::location::check_location;
 
@@ -12,8 +12,7 @@ pub(crate) const PATH: &str = "request.path";
 /// What a template makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplateKind {
-    /// A path. The text is canonical; the result must be made canonical again by the caller, because
-    /// values can join into dot segments.
+    /// A path. The text is canonical; the result is to be had by [`Template::render_path`].
     Path,
     /// An absolute http(s) URI or an absolute path (RFC 9110 §10.2.2).
     Location,
@@ -83,6 +82,40 @@ impl Template {
             let slashes = out[base..].iter().take_while(|byte| **byte == b'/').count();
             out.drain(base..base + slashes.saturating_sub(1));
         }
+    }
+
+    /// Renders a template of kind [`TemplateKind::Path`] and appends the canonical path to `out`.
+    ///
+    /// A regex can cut a value out of the middle of a segment, so that `/public/{rest}` could become
+    /// `/public/../secret`. Text and values are canonical each by itself; what is not canonical in
+    /// the result, empty segments aside, was made by joining them.
+    ///
+    /// # Errors
+    /// The request is to be refused with 400; `out` is untouched.
+    pub fn render_path(
+        &self,
+        path: &[u8],
+        captures: &Captures,
+        out: &mut Vec<u8>,
+    ) -> Result<(), PathFault> {
+        let mut rendered = Vec::with_capacity(path.len() + 64);
+        self.render(path, captures, &|_, _| {}, &mut rendered);
+        let keep = PathOptions {
+            merge_slashes: false,
+        };
+        if !canonicalize(&rendered, keep, &mut Vec::new())? {
+            return Err(PathFault::Joined);
+        }
+        if canonicalize(
+            &rendered,
+            PathOptions {
+                merge_slashes: true,
+            },
+            out,
+        )? {
+            out.append(&mut rendered);
+        }
+        Ok(())
     }
 }
 

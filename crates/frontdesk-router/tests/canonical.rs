@@ -174,6 +174,11 @@ fn every_fault_has_a_code_and_says_what_was_found() {
         (PathFault::NotInPath(b' '), "path_forbidden_byte", "`%20`"),
         (PathFault::DotParameter, "path_dot_parameter", "`..;`"),
         (PathFault::AboveRoot, "path_above_root", "above its root"),
+        (
+            PathFault::Joined,
+            "path_joined_values",
+            "join into a dot segment",
+        ),
     ] {
         assert_eq!(fault.code(), code);
         assert!(fault.to_string().contains(part), "{fault}");

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{any, get, path, regex, router};
-use frontdesk_router::{Captures, MatchRule, Template, TemplateKind};
+use frontdesk_router::{Captures, Found, MatchRule, PathFault, Template, TemplateKind};
 
 /// Renders `template` for a request that `rule` takes.
 fn render(
@@ -63,6 +63,65 @@ fn paths_are_filled_in() {
         absent.as_deref(),
         Ok("/b"),
         "a group that took no part is empty"
+    );
+}
+
+/// The canonical path that `template` makes of a request that `rule` takes.
+fn rewrite(rule: MatchRule, target: &str, template: &str) -> Result<String, PathFault> {
+    let table = router(vec![rule]);
+    let mut captures = Captures::new();
+    assert!(matches!(
+        table.find(&get(target), &mut captures),
+        Found::Rule { .. }
+    ));
+    let template =
+        Template::parse(template, table.variables(0), TemplateKind::Path).expect("valid");
+    let mut out = b"kept:".to_vec();
+    let result = template.render_path(target.as_bytes(), &captures, &mut out);
+    let text = String::from_utf8_lossy(&out).into_owned();
+    let path = text.strip_prefix("kept:").expect("what was there is kept");
+    assert!(
+        result.is_ok() || path.is_empty(),
+        "nothing is left behind by a refused path"
+    );
+    result.map(|()| path.to_owned())
+}
+
+#[test]
+fn rewritten_paths_are_canonical_again() {
+    let rest = || regex("/a(?P<rest>.*)");
+    assert_eq!(rewrite(rest(), "/a/b", "/x{rest}").as_deref(), Ok("/x/b"));
+    assert_eq!(rewrite(rest(), "/a/b", "/x/{rest}").as_deref(), Ok("/x/b"));
+    assert_eq!(rewrite(rest(), "/a", "/x/{rest}/y").as_deref(), Ok("/x/y"));
+    assert_eq!(
+        rewrite(path("/a/{id}"), "/a/%20", "/{id}").as_deref(),
+        Ok("/%20")
+    );
+}
+
+#[test]
+fn values_cannot_join_into_what_no_path_may_have() {
+    let rest = || regex("/a/b(?P<rest>.*)");
+    assert_eq!(
+        rewrite(rest(), "/a/b../secret", "/public/{rest}"),
+        Err(PathFault::Joined)
+    );
+    assert_eq!(
+        rewrite(rest(), "/a/b.", "/public/{rest}{rest}/x"),
+        Err(PathFault::Joined)
+    );
+    let cut = || regex("/a(?P<start>%2).*");
+    assert_eq!(
+        rewrite(cut(), "/a%25", "/{start}F"),
+        Err(PathFault::EncodedSlash)
+    );
+    assert_eq!(
+        rewrite(cut(), "/a%25", "/y/{start}E./x"),
+        Err(PathFault::Joined)
+    );
+    assert_eq!(
+        rewrite(cut(), "/a%25", "/{start}"),
+        Err(PathFault::BrokenEscape)
     );
 }
 

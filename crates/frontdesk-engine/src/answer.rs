@@ -48,10 +48,15 @@ impl Answer {
         for (name, value) in &rejection.fields {
             field(name, value);
         }
-        if rejection.code.status() == 503 && !rejection.fields.iter().any(|f| f.0 == "retry-after") {
+        if rejection.code.status() == 503 && !rejection.fields.iter().any(|f| f.0 == "retry-after")
+        {
             field("retry-after", "1");
         }
-        Answer { status: rejection.code.status(), fields, body: body.into_bytes() }
+        Answer {
+            status: rejection.code.status(),
+            fields,
+            body: body.into_bytes(),
+        }
     }
 }
 
@@ -80,18 +85,30 @@ fn html(rejection: &Rejection, id: &str) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 fn text(rejection: &Rejection, id: &str) -> String {
     let code = rejection.code;
-    format!("{} {}\n{}\nRequest {id}\n", code.status(), code.title(), rejection.detail)
+    format!(
+        "{} {}\n{}\nRequest {id}\n",
+        code.status(),
+        code.title(),
+        rejection.detail
+    )
 }
 
 /// The form with the highest quality in Accept (RFC 9110 §12.5.1); problem details win a tie.
 fn preferred(accept: &[u8]) -> Form {
     let accept = String::from_utf8_lossy(accept).to_ascii_lowercase();
-    let json = quality(&accept, "application", "problem+json").max(quality(&accept, "application", "json"));
+    let json = quality(&accept, "application", "problem+json").max(quality(
+        &accept,
+        "application",
+        "json",
+    ));
     let html = quality(&accept, "text", "html");
     let text = quality(&accept, "text", "plain");
     if json >= html && json >= text {
@@ -114,7 +131,9 @@ fn quality(accept: &str, main: &str, sub: &str) -> u32 {
             Some(("*", "*")) => 1,
             _ => continue,
         };
-        let q = parts.find_map(|parameter| parameter.strip_prefix("q=")).map_or(1000, thousandths);
+        let q = parts
+            .find_map(|parameter| parameter.strip_prefix("q="))
+            .map_or(1000, thousandths);
         if specific > best.0 {
             best = (specific, q);
         }
@@ -181,7 +200,10 @@ mod tests {
         assert_eq!(preferred(browser), Form::Html);
         assert_eq!(preferred(b"*/*"), Form::Problem);
         assert_eq!(preferred(b"text/plain"), Form::Text);
-        assert_eq!(preferred(b"text/html;q=0.1, application/json"), Form::Problem);
+        assert_eq!(
+            preferred(b"text/html;q=0.1, application/json"),
+            Form::Problem
+        );
         assert_eq!(preferred(b"text/*;q=0.9, */*;q=0.1"), Form::Html);
         assert_eq!(preferred(b"\xff;q=x,,;"), Form::Problem);
     }

@@ -98,14 +98,30 @@ pub(crate) struct Buffers {
 impl Buffers {
     /// A buffer of [`SMALL`] bytes.
     pub(crate) fn small(&self) -> Buf {
-        let data = self.small.borrow_mut().pop().unwrap_or_else(|| vec![0; SMALL]);
-        Buf { data, start: 0, end: 0 }
+        let data = self
+            .small
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| vec![0; SMALL]);
+        Buf {
+            data,
+            start: 0,
+            end: 0,
+        }
     }
 
     /// A buffer of [`LARGE`] bytes.
     pub(crate) fn large(&self) -> Buf {
-        let data = self.large.borrow_mut().pop().unwrap_or_else(|| vec![0; LARGE]);
-        Buf { data, start: 0, end: 0 }
+        let data = self
+            .large
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| vec![0; LARGE]);
+        Buf {
+            data,
+            start: 0,
+            end: 0,
+        }
     }
 
     /// Takes a buffer's memory back; odd sizes are freed.
@@ -128,7 +144,10 @@ impl Buffers {
 
     /// An empty vector to write a message into.
     pub(crate) fn scratch(&self) -> Vec<u8> {
-        self.scratch.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(4096))
+        self.scratch
+            .borrow_mut()
+            .pop()
+            .unwrap_or_else(|| Vec::with_capacity(4096))
     }
 
     /// Takes such a vector back; one that grew large is freed.

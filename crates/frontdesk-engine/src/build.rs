@@ -40,8 +40,14 @@ pub(crate) struct Route {
 /// What a route does in the end.
 pub(crate) enum Action {
     Forward(Forward),
-    Redirect { status: u16 },
-    Respond { status: u16, body: Vec<u8>, content_type: String },
+    Redirect {
+        status: u16,
+    },
+    Respond {
+        status: u16,
+        body: Vec<u8>,
+        content_type: String,
+    },
 }
 
 pub(crate) struct Forward {
@@ -117,29 +123,53 @@ impl Build {
     /// # Errors
     /// One sentence naming the route, service or listener.
     pub(crate) fn new(snapshot: &Snapshot, hash: String) -> Result<Build, String> {
-        let names = unique(snapshot.services.iter().map(|service| service.name.as_str()), "service")?;
-        unique(snapshot.listeners.iter().map(|listener| listener.name.as_str()), "listener")?;
-        unique(snapshot.routes.iter().map(|route| route.name.as_str()), "route")?;
+        let names = unique(
+            snapshot
+                .services
+                .iter()
+                .map(|service| service.name.as_str()),
+            "service",
+        )?;
+        unique(
+            snapshot
+                .listeners
+                .iter()
+                .map(|listener| listener.name.as_str()),
+            "listener",
+        )?;
+        unique(
+            snapshot.routes.iter().map(|route| route.name.as_str()),
+            "route",
+        )?;
         let router = Router::build(match_rules(snapshot)).map_err(|error| {
-            let rule = snapshot.routes.iter().flat_map(|r| r.matches.iter().map(move |_| r));
-            let route = rule.clone().nth(error.rule as usize).map_or("?", |route| &route.name);
+            let mut owners = snapshot
+                .routes
+                .iter()
+                .flat_map(|r| r.matches.iter().map(move |_| r));
+            let route = owners
+                .nth(error.rule as usize)
+                .map_or("?", |route| &route.name);
             format!("route {route:?}: {}", error.message)
         })?;
         let mut stats_count = 0;
-        let mut routes = Vec::with_capacity(snapshot.routes.len());
+        let mut built_routes = Vec::with_capacity(snapshot.routes.len());
         for route in &snapshot.routes {
             let built = build_route(route, &names, stats_count)
                 .map_err(|error| format!("route {:?}: {error}", route.name))?;
             stats_count += built.action.shares();
-            routes.push(built);
+            built_routes.push(built);
         }
         Ok(Build {
             hash,
             templates: build_templates(snapshot, &router)?,
             router,
-            routes,
+            routes: built_routes,
             services: snapshot.services.iter().map(build_service).collect(),
-            listeners: snapshot.listeners.iter().map(build_listener).collect::<Result<_, _>>()?,
+            listeners: snapshot
+                .listeners
+                .iter()
+                .map(build_listener)
+                .collect::<Result<_, _>>()?,
             log: LogConfig::new(&snapshot.observe.access_log)?,
             max_connections: snapshot.process.max_connections as usize,
             websocket_idle: ticks(snapshot.process.websocket_idle_ms),
@@ -214,18 +244,26 @@ fn path_rule(rule: &snapshot::PathRule) -> frontdesk_router::PathRule {
         snapshot::PathKind::Prefix => PathKind::Prefix,
         snapshot::PathKind::Regex => PathKind::Regex,
     };
-    frontdesk_router::PathRule { kind, value: rule.value.clone() }
+    frontdesk_router::PathRule {
+        kind,
+        value: rule.value.clone(),
+    }
 }
 
 fn field_rule(rule: &snapshot::FieldRule) -> frontdesk_router::FieldRule {
-    frontdesk_router::FieldRule { name: rule.name.clone(), value: rule.value.clone() }
+    frontdesk_router::FieldRule {
+        name: rule.name.clone(),
+        value: rule.value.clone(),
+    }
 }
 
 fn build_templates(snapshot: &Snapshot, router: &Router) -> Result<Vec<Option<Template>>, String> {
     let mut templates = Vec::new();
     for route in &snapshot.routes {
         let source = match &route.action {
-            snapshot::Action::Forward(f) => f.rewrite_path.as_deref().map(|t| (t, TemplateKind::Path)),
+            snapshot::Action::Forward(f) => {
+                f.rewrite_path.as_deref().map(|t| (t, TemplateKind::Path))
+            }
             snapshot::Action::Redirect(r) => Some((r.to.as_str(), TemplateKind::Location)),
             snapshot::Action::Respond(_) => None,
         };
@@ -247,13 +285,22 @@ fn build_route(
     stats_base: usize,
 ) -> Result<Route, String> {
     let service = |name: &str| {
-        services.get(name).copied().ok_or_else(|| format!("there is no service {name:?}"))
+        services
+            .get(name)
+            .copied()
+            .ok_or_else(|| format!("there is no service {name:?}"))
     };
     let action = match &route.action {
         snapshot::Action::Forward(forward) => {
-            let split = forward.split.iter().map(|s| Ok((service(&s.service)?, s.weight)));
+            let split = forward
+                .split
+                .iter()
+                .map(|s| Ok((service(&s.service)?, s.weight)));
             let mirror = forward.mirror.as_ref().map(|m| {
-                Ok::<_, String>(Mirror { service: service(&m.service)?, percent: m.percent })
+                Ok::<_, String>(Mirror {
+                    service: service(&m.service)?,
+                    percent: m.percent,
+                })
             });
             Action::Forward(Forward {
                 split: split.collect::<Result<_, String>>()?,
@@ -261,7 +308,9 @@ fn build_route(
                 mirror: mirror.transpose()?,
             })
         }
-        snapshot::Action::Redirect(redirect) => Action::Redirect { status: redirect.status },
+        snapshot::Action::Redirect(redirect) => Action::Redirect {
+            status: redirect.status,
+        },
         snapshot::Action::Respond(respond) => Action::Respond {
             status: respond.status,
             body: respond.body.clone().into_bytes(),
@@ -271,8 +320,16 @@ fn build_route(
     Ok(Route {
         name: route.name.as_str().into(),
         action,
-        policies: route.policies.iter().map(build_policy).collect::<Result<_, _>>()?,
-        max_body: if route.max_body_bytes == 0 { u64::MAX } else { route.max_body_bytes },
+        policies: route
+            .policies
+            .iter()
+            .map(build_policy)
+            .collect::<Result<_, _>>()?,
+        max_body: if route.max_body_bytes == 0 {
+            u64::MAX
+        } else {
+            route.max_body_bytes
+        },
         upgrades: route.upgrades.clone(),
         stats_base,
     })
@@ -291,7 +348,9 @@ fn header_value(text: &str) -> Result<String, String> {
     if frontdesk_http::is_value(text.as_bytes()) {
         return Ok(text.to_owned());
     }
-    Err(format!("{text:?} is not a field value: control bytes are not allowed"))
+    Err(format!(
+        "{text:?} is not a field value: control bytes are not allowed"
+    ))
 }
 
 fn build_service(service: &snapshot::Service) -> Service {
@@ -335,7 +394,10 @@ fn build_target(target: &snapshot::Target) -> Target {
         target.host.clone()
     };
     Target {
-        key: TargetKey { host: target.host.clone(), port: target.port },
+        key: TargetKey {
+            host: target.host.clone(),
+            port: target.port,
+        },
         path_prefix: target.path_prefix.clone(),
         weight: target.weight,
         authority: match target.port {
@@ -354,7 +416,9 @@ fn build_listener(listener: &snapshot::Listener) -> Result<ListenerConfig, Strin
         trusted: NetSet::parse(&listener.trusted_proxies)
             .map_err(|error| format!("listener {:?}: {error}", listener.name))?,
         proxy_protocol: listener.proxy_protocol,
-        path: PathOptions { merge_slashes: listener.merge_slashes },
+        path: PathOptions {
+            merge_slashes: listener.merge_slashes,
+        },
         limits: HeadLimits {
             head_bytes: limits.head_bytes as usize,
             fields: limits.head_fields as usize,

@@ -75,7 +75,12 @@ impl Clock {
         let now = u32::try_from(tick).unwrap_or(NEVER - 1).min(NEVER - 1);
         self.tick.set(now);
         self.update_date();
-        for slot in self.slots.borrow_mut().iter_mut().filter(|slot| slot.at <= now) {
+        for slot in self
+            .slots
+            .borrow_mut()
+            .iter_mut()
+            .filter(|slot| slot.at <= now)
+        {
             slot.at = NEVER;
             slot.waker.wake_by_ref();
         }
@@ -83,11 +88,16 @@ impl Clock {
 
     /// Wakes every task, so that it looks at what has changed.
     pub(crate) fn wake_all(&self) {
-        self.slots.borrow().iter().for_each(|slot| slot.waker.wake_by_ref());
+        self.slots
+            .borrow()
+            .iter()
+            .for_each(|slot| slot.waker.wake_by_ref());
     }
 
     fn update_date(&self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         if now.as_secs() != self.unix_seconds.get() {
             self.unix_seconds.set(now.as_secs());
             self.date.set(http_date(now.as_secs()));
@@ -104,7 +114,10 @@ pub(crate) struct Timer {
 impl Timer {
     /// Takes a place for the task with this waker.
     pub(crate) fn new(clock: &Rc<Clock>, waker: &Waker) -> Timer {
-        let slot = Slot { at: NEVER, waker: waker.clone() };
+        let slot = Slot {
+            at: NEVER,
+            waker: waker.clone(),
+        };
         let mut slots = clock.slots.borrow_mut();
         let index = if let Some(index) = clock.free.borrow_mut().pop() {
             slots[index as usize] = slot;
@@ -113,7 +126,10 @@ impl Timer {
             slots.push(slot);
             slots.len() as u32 - 1
         };
-        Timer { clock: Rc::clone(clock), index }
+        Timer {
+            clock: Rc::clone(clock),
+            index,
+        }
     }
 
     /// The task is woken once the tick has come. Replaces what was set before.
@@ -128,7 +144,7 @@ impl Drop for Timer {
         let slot = &mut slots[self.index as usize];
         slot.at = NEVER;
         // The task's memory must not be kept by a free place.
-        slot.waker = Waker::noop().clone();
+        slot.waker.clone_from(Waker::noop());
         self.clock.free.borrow_mut().push(self.index);
     }
 }

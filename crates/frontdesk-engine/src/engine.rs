@@ -18,8 +18,8 @@ use crate::build::Build;
 use crate::clock::TICK_MS;
 use crate::listener::Listening;
 use crate::observe::log_writer::{self, LogWriter};
-use crate::observe::render;
 use crate::observe::metrics::Registry;
+use crate::observe::render;
 use crate::snapshot::{self, Snapshot};
 use crate::thread::{Shared, Thread};
 
@@ -94,9 +94,18 @@ impl Engine {
         for (name, fds) in &sockets {
             prepare_sockets(name, fds, self.threads)?;
         }
-        self.shared.log.send_to(if build.log.is_on() { &build.log.to } else { "off" });
-        state.listening = build.listeners.iter().map(|listener| listener.name.clone()).collect();
-        let mut shares: Vec<Vec<(String, OwnedFd)>> = (0..self.threads).map(|_| Vec::new()).collect();
+        self.shared.log.send_to(if build.log.is_on() {
+            &build.log.to
+        } else {
+            "off"
+        });
+        state.listening = build
+            .listeners
+            .iter()
+            .map(|listener| listener.name.clone())
+            .collect();
+        let mut shares: Vec<Vec<(String, OwnedFd)>> =
+            (0..self.threads).map(|_| Vec::new()).collect();
         for (name, fds) in sockets {
             for (share, fd) in shares.iter_mut().zip(fds) {
                 share.push((name.clone(), fd));
@@ -114,8 +123,14 @@ impl Engine {
     }
 
     fn forget_removed(&self, snapshot: &Snapshot) {
-        let routes: HashSet<&str> = snapshot.routes.iter().map(|route| route.name.as_str()).collect();
-        self.shared.registry.retain(|key| key.route.is_empty() || routes.contains(&*key.route));
+        let routes: HashSet<&str> = snapshot
+            .routes
+            .iter()
+            .map(|route| route.name.as_str())
+            .collect();
+        self.shared
+            .registry
+            .retain(|key| key.route.is_empty() || routes.contains(&*key.route));
     }
 
     /// Serves until a drain has finished or [`Engine::stop`]. A second call returns at once.
@@ -133,7 +148,9 @@ impl Engine {
             threads.push(std::thread::Builder::new().name(name).spawn(body)?);
         }
         for thread in threads {
-            thread.join().map_err(|_| io::Error::other("a serving thread panicked"))??;
+            thread
+                .join()
+                .map_err(|_| io::Error::other("a serving thread panicked"))??;
         }
         Ok(())
     }
@@ -218,7 +235,11 @@ impl Snapshot {
                     sample_ppm: 0,
                 },
             },
-            process: snapshot::Process { max_connections: 0, drain_ms: 0, websocket_idle_ms: 0 },
+            process: snapshot::Process {
+                max_connections: 0,
+                drain_ms: 0,
+                websocket_idle_ms: 0,
+            },
         }
     }
 }
@@ -237,7 +258,9 @@ fn hash(json: &[u8]) -> String {
 fn prepare_sockets(name: &str, fds: &[OwnedFd], threads: usize) -> Result<(), String> {
     if fds.len() != threads {
         let found = fds.len();
-        return Err(format!("listener {name:?} has {found} sockets, but there are {threads} threads"));
+        return Err(format!(
+            "listener {name:?} has {found} sockets, but there are {threads} threads"
+        ));
     }
     for fd in fds {
         let socket = socket2::SockRef::from(fd);
@@ -302,10 +325,21 @@ async fn command_loop(thread: &Rc<Thread>, mut commands: UnboundedReceiver<Comma
     }
 }
 
-fn apply(thread: &Rc<Thread>, build: &Arc<Build>, sockets: Vec<(String, OwnedFd)>, listening: &mut Vec<Listening>) {
+fn apply(
+    thread: &Rc<Thread>,
+    build: &Arc<Build>,
+    sockets: Vec<(String, OwnedFd)>,
+    listening: &mut Vec<Listening>,
+) {
     thread.apply(Arc::clone(build));
     for (name, fd) in sockets {
-        let Some(config) = build.listeners.iter().find(|listener| listener.name == name) else { continue };
+        let Some(config) = build
+            .listeners
+            .iter()
+            .find(|listener| listener.name == name)
+        else {
+            continue;
+        };
         match Listening::start(thread, config, fd) {
             Ok(started) => {
                 listening.retain(|old| {
@@ -321,7 +355,10 @@ fn apply(thread: &Rc<Thread>, build: &Arc<Build>, sockets: Vec<(String, OwnedFd)
         }
     }
     listening.retain(|old| {
-        let config = build.listeners.iter().find(|listener| listener.name == old.name);
+        let config = build
+            .listeners
+            .iter()
+            .find(|listener| listener.name == old.name);
         match config {
             Some(config) => old.update(config),
             None => old.stop(),

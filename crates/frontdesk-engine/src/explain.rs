@@ -28,7 +28,11 @@ pub fn check_routes(snapshot: &[u8]) -> Result<Vec<(String, String)>, String> {
     let owners: Vec<u32> = rules.iter().map(|rule| rule.route).collect();
     let router = Router::build(rules).map_err(|error| error.message)?;
     let name = |rule: u32| snapshot.routes[owners[rule as usize] as usize].name.clone();
-    Ok(router.conflicts().into_iter().map(|(a, b)| (name(a), name(b))).collect())
+    Ok(router
+        .conflicts()
+        .into_iter()
+        .map(|(a, b)| (name(a), name(b)))
+        .collect())
 }
 
 /// What happens to a request, as JSON.
@@ -44,8 +48,14 @@ pub fn explain(
 ) -> Result<Vec<u8>, String> {
     let snapshot = Snapshot::decode(snapshot)?;
     let build = Arc::new(Build::new(&snapshot, String::new())?);
-    let client: IpAddr = client.parse().map_err(|_| format!("{client:?} is not an address"))?;
-    let listener = build.listeners.first().ok_or("the configuration has no listener")?.clone();
+    let client: IpAddr = client
+        .parse()
+        .map_err(|_| format!("{client:?} is not an address"))?;
+    let listener = build
+        .listeners
+        .first()
+        .ok_or("the configuration has no listener")?
+        .clone();
     let raw = raw_request(method, url, headers)?;
     let mut ex = Exchange::default();
     ex.peer = client;
@@ -71,7 +81,9 @@ pub fn explain(
 }
 
 fn refused(reason: &str) -> Vec<u8> {
-    json!({"verdict": "refused", "refused": reason}).to_string().into_bytes()
+    json!({"verdict": "refused", "refused": reason})
+        .to_string()
+        .into_bytes()
 }
 
 /// Writes the request as a client would. A URL may be a path or absolute.
@@ -83,19 +95,32 @@ fn raw_request(method: &str, url: &str, headers: &[(String, String)]) -> Result<
         }
         None => ("localhost", url),
     };
-    let slash = if target.starts_with(['/', '*']) { "" } else { "/" };
+    let slash = if target.starts_with(['/', '*']) {
+        ""
+    } else {
+        "/"
+    };
     let mut raw = format!("{method} {slash}{target} HTTP/1.1\r\n");
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        raw += &format!("host: {host}\r\n");
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
+        push_line(&mut raw, "host", host);
     }
     for (name, value) in headers {
         if [name, value].iter().any(|text| text.contains(['\r', '\n'])) {
             return Err(format!("the header {name:?} has a line break in it"));
         }
-        raw += &format!("{name}: {value}\r\n");
+        push_line(&mut raw, name, value);
     }
     raw += "\r\n";
     Ok(raw.into_bytes())
+}
+
+fn push_line(raw: &mut String, name: &str, value: &str) {
+    for part in [name, ": ", value, "\r\n"] {
+        raw.push_str(part);
+    }
 }
 
 /// Runs the pipeline; nothing here may wait for the network.
@@ -107,9 +132,14 @@ fn decide<'b>(
     place: &mut Place,
 ) -> Result<Decision<'b>, String> {
     let mut deciding = pin!(pipeline::decide(ex, build, listener, thread, place));
-    match deciding.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match deciding
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(decision) => Ok(decision),
-        Poll::Pending => Err("a policy waits for the network; explain cannot tell its answer".to_owned()),
+        Poll::Pending => {
+            Err("a policy waits for the network; explain cannot tell its answer".to_owned())
+        }
     }
 }
 
@@ -132,12 +162,21 @@ fn request_json(ex: &Exchange) -> Value {
 fn describe(out: &mut Value, decision: &Decision<'_>, place: Place, ex: &Exchange, build: &Build) {
     let route = place.route.map(|route| &build.routes[route as usize]);
     out["route"] = route.map(|route| route.name.as_ref()).into();
-    out["policies"] =
-        route.map(|r| r.policies.iter().map(|policy| policy.name()).collect::<Vec<_>>()).unwrap_or_default().into();
+    out["policies"] = route
+        .map(|r| {
+            r.policies
+                .iter()
+                .map(|policy| policy.name())
+                .collect::<Vec<_>>()
+        })
+        .unwrap_or_default()
+        .into();
     out["verdict"] = "route".into();
     match decision {
         Decision::Forward(forward) => out["action"] = forward_json(build, forward),
-        Decision::Answer(answer) => out["action"] = answer_json(answer, route.map(|route| &route.action)),
+        Decision::Answer(answer) => {
+            out["action"] = answer_json(answer, route.map(|route| &route.action));
+        }
         Decision::Reject(rejection) => describe_rejection(out, rejection, ex, build),
     }
 }
@@ -159,8 +198,11 @@ fn describe_rejection(out: &mut Value, rejection: &Rejection, ex: &Exchange, bui
 
 fn forward_json(build: &Build, forward: &Forward) -> Value {
     let name = |service: u32| build.services[service as usize].name.as_ref();
-    let split: Vec<_> =
-        forward.split.iter().map(|share| json!({"service": name(share.0), "weight": share.1})).collect();
+    let split: Vec<_> = forward
+        .split
+        .iter()
+        .map(|share| json!({"service": name(share.0), "weight": share.1}))
+        .collect();
     json!({
         "kind": "forward",
         "split": split,
@@ -174,7 +216,9 @@ fn answer_json(answer: &Answer, action: Option<&Action>) -> Value {
         _ => "respond",
     };
     let fields = text(&answer.fields);
-    let location = fields.lines().find_map(|line| line.strip_prefix("location: "));
+    let location = fields
+        .lines()
+        .find_map(|line| line.strip_prefix("location: "));
     json!({"kind": kind, "status": answer.status, "location": location, "bytes": answer.body.len()})
 }
 
@@ -187,13 +231,32 @@ fn upstream_json(
     thread: &Thread,
 ) -> Value {
     let service = &build.services[forward.split[0].0 as usize];
-    let Some(target) = service.targets.first() else { return Value::Null };
-    let route = build.routes.iter().find(|route| matches!(&route.action, Action::Forward(f) if std::ptr::eq(f, forward)));
+    let Some(target) = service.targets.first() else {
+        return Value::Null;
+    };
+    let route = build
+        .routes
+        .iter()
+        .find(|route| matches!(&route.action, Action::Forward(f) if std::ptr::eq(f, forward)));
     let upgrades = route.map_or(&[][..], |route| &route.upgrades);
     let upgrade = upgrade_token(&ex.head, &ex.bytes, upgrades);
     let mut out = Vec::new();
     let close = false;
-    write_request(&mut out, &RequestParts { ex, build, forward, rule, service, target, listener, thread, upgrade, close });
+    write_request(
+        &mut out,
+        &RequestParts {
+            ex,
+            build,
+            forward,
+            rule,
+            service,
+            target,
+            listener,
+            thread,
+            upgrade,
+            close,
+        },
+    );
     let head = text(&out);
     let mut lines = head.lines();
     let mut first = lines.next().unwrap_or_default().split(' ');
@@ -208,7 +271,8 @@ fn targets_json(build: &Build, forward: &Forward) -> Value {
         let service = &build.services[*service as usize];
         let all: u32 = service.targets.iter().map(|target| target.weight).sum();
         for target in &service.targets {
-            let share = f64::from(*weight) / f64::from(shares.max(1)) * f64::from(target.weight) / f64::from(all.max(1));
+            let share = f64::from(*weight) / f64::from(shares.max(1)) * f64::from(target.weight)
+                / f64::from(all.max(1));
             rows.push(json!({
                 "service": service.name.as_ref(),
                 "url": format!("{}{}", target.url, target.path_prefix),
@@ -225,11 +289,21 @@ fn rules_json(snapshot: &Snapshot, build: &Build, ex: &Exchange) -> Value {
     let row = |verdict: Verdict| {
         let rule = &rules[verdict.rule as usize];
         let name = &build.routes[verdict.route as usize].name;
-        let owner = |rule: u32| build.routes[rules[rule as usize].route as usize].name.as_ref();
+        let owner = |rule: u32| {
+            build.routes[rules[rule as usize].route as usize]
+                .name
+                .as_ref()
+        };
         let (result, reason) = reason_text(&verdict.reason, &owner);
         json!({"route": name.as_ref(), "rule": rule_text(rule), "result": result, "reason": reason})
     };
-    build.router.explain(ex).into_iter().map(row).collect::<Vec<_>>().into()
+    build
+        .router
+        .explain(ex)
+        .into_iter()
+        .map(row)
+        .collect::<Vec<_>>()
+        .into()
 }
 
 fn rule_text(rule: &frontdesk_router::MatchRule) -> String {
@@ -238,12 +312,20 @@ fn rule_text(rule: &frontdesk_router::MatchRule) -> String {
         parts.push(format!("priority={}", rule.priority));
     }
     parts.extend(rule.host.as_ref().map(|host| format!("host={host}")));
-    parts.push(rule.path.as_ref().map_or("path=/**".to_owned(), |path| format!("path={}", path.value)));
+    parts.push(
+        rule.path
+            .as_ref()
+            .map_or("path=/**".to_owned(), |path| format!("path={}", path.value)),
+    );
     if !rule.methods.is_empty() {
         parts.push(format!("methods={}", rule.methods.join(",")));
     }
     let field = |kind: &str, rule: &frontdesk_router::FieldRule| {
-        format!("{kind}:{}={}", rule.name, rule.value.as_deref().unwrap_or("*"))
+        format!(
+            "{kind}:{}={}",
+            rule.name,
+            rule.value.as_deref().unwrap_or("*")
+        )
     };
     parts.extend(rule.headers.iter().map(|rule| field("header", rule)));
     parts.extend(rule.query.iter().map(|rule| field("query", rule)));
@@ -252,18 +334,35 @@ fn rule_text(rule: &frontdesk_router::MatchRule) -> String {
 
 fn reason_text<'n>(reason: &Reason, owner: &dyn Fn(u32) -> &'n str) -> (&'static str, String) {
     let any = |value: &Option<String>| value.clone().unwrap_or_else(|| "any value".to_owned());
-    let seen = |value: &Option<String>| value.clone().map_or("nothing".to_owned(), |value| format!("{value:?}"));
+    let seen = |value: &Option<String>| {
+        value
+            .clone()
+            .map_or("nothing".to_owned(), |value| format!("{value:?}"))
+    };
     match reason {
         Reason::Taken => ("taken", "takes the request".to_owned()),
-        Reason::Shadowed { by } => ("shadowed", format!("would match, but {} goes before it", owner(*by))),
+        Reason::Shadowed { by } => (
+            "shadowed",
+            format!("would match, but {} goes before it", owner(*by)),
+        ),
         Reason::Host { expected } => ("host", format!("the host is not {expected}")),
         Reason::Path { expected } => ("path", format!("the path does not match {expected}")),
         Reason::Method { allowed } => ("method", format!("takes only {}", allowed.join(", "))),
-        Reason::Header { name, expected, found } => {
-            ("header", format!("{name} should be {}, found {}", any(expected), seen(found)))
-        }
-        Reason::Query { name, expected, found } => {
-            ("query", format!("{name} should be {}, found {}", any(expected), seen(found)))
-        }
+        Reason::Header {
+            name,
+            expected,
+            found,
+        } => (
+            "header",
+            format!("{name} should be {}, found {}", any(expected), seen(found)),
+        ),
+        Reason::Query {
+            name,
+            expected,
+            found,
+        } => (
+            "query",
+            format!("{name} should be {}, found {}", any(expected), seen(found)),
+        ),
     }
 }

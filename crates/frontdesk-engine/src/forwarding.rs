@@ -13,7 +13,11 @@ use crate::thread::Thread;
 ///
 /// # Errors
 /// A request that has passed through this gateway before.
-pub(crate) fn receive(ex: &mut Exchange, listener: &ListenerConfig, thread: &Thread) -> Result<(), Rejection> {
+pub(crate) fn receive(
+    ex: &mut Exchange,
+    listener: &ListenerConfig,
+    thread: &Thread,
+) -> Result<(), Rejection> {
     ex.peer_trusted = !listener.trusted.is_empty() && listener.trusted.contains(ex.peer);
     ex.client = ex.peer;
     let mut request_id = false;
@@ -23,10 +27,14 @@ pub(crate) fn receive(ex: &mut Exchange, listener: &ListenerConfig, thread: &Thr
         let field = ex.head.fields[index];
         let value = field.value(&ex.bytes);
         let remove = match field.known {
-            Known::Identity | Known::XRealIp => true,
+            // X-Forwarded-For is written anew, with the peer at its end.
+            Known::Identity | Known::XRealIp | Known::XForwardedFor => true,
             Known::Via => {
                 if memchr::memmem::find(value, thread.shared.via.as_bytes()).is_some() {
-                    return Err(Rejection::new(Code::LoopDetected, "The request has come through here before."));
+                    return Err(Rejection::new(
+                        Code::LoopDetected,
+                        "The request has come through here before.",
+                    ));
                 }
                 false
             }
@@ -39,9 +47,7 @@ pub(crate) fn receive(ex: &mut Exchange, listener: &ListenerConfig, thread: &Thr
                 trace = trace_id(value);
                 false
             }
-            // The list is written anew, with the peer at its end.
-            Known::XForwardedFor => true,
-            known if known.is_forwarding() => !ex.peer_trusted || field.name(&ex.bytes).contains(&b'_'),
+            known if known.is_forwarding() => !ex.peer_trusted,
             _ => false,
         };
         if remove {
@@ -63,13 +69,17 @@ pub(crate) fn receive(ex: &mut Exchange, listener: &ListenerConfig, thread: &Thr
 
 /// The trace id of a valid traceparent (W3C Trace Context §3.2.2).
 fn trace_id(value: &[u8]) -> Option<[u8; 32]> {
-    let hex = |part: &[u8]| part.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b));
+    let hex = |part: &[u8]| {
+        part.iter()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
+    };
     let zero = |part: &[u8]| part.iter().all(|&b| b == b'0');
     let dashes = value.len() >= 55 && value[2] == b'-' && value[35] == b'-' && value[52] == b'-';
     if !dashes {
         return None;
     }
-    let (version, trace, parent, flags) = (&value[..2], &value[3..35], &value[36..52], &value[53..55]);
+    let (version, trace, parent, flags) =
+        (&value[..2], &value[3..35], &value[36..52], &value[53..55]);
     // Version 00 has exactly this length; a later one may go on after another dash.
     let end = value.len() == 55 || (version != b"00" && value[55] == b'-');
     let valid = end && hex(version) && version != b"ff" && hex(trace) && hex(parent) && hex(flags);
@@ -106,13 +116,28 @@ fn hex(value: u64, out: &mut [u8]) {
 /// The right-most hop that is not a trusted proxy: of X-Forwarded-For, else of Forwarded (RFC 7239).
 fn client_address(ex: &Exchange, trusted: &NetSet) -> IpAddr {
     let mut client = ex.peer;
-    let source = if ex.head.has(Known::XForwardedFor) { Known::XForwardedFor } else { Known::Forwarded };
-    let fields = ex.head.fields.iter().rev().filter(|field| field.known == source);
-    for field in fields.filter(|field| !field.name(&ex.bytes).contains(&b'_')) {
+    let source = if ex.head.has(Known::XForwardedFor) {
+        Known::XForwardedFor
+    } else {
+        Known::Forwarded
+    };
+    for field in ex
+        .head
+        .fields
+        .iter()
+        .rev()
+        .filter(|field| field.known == source)
+    {
         for element in field.value(&ex.bytes).rsplit(|&b| b == b',') {
-            let hop = if source == Known::Forwarded { forwarded_for(element) } else { Some(element) };
+            let hop = if source == Known::Forwarded {
+                forwarded_for(element)
+            } else {
+                Some(element)
+            };
             // A hop that cannot be read ends the walk: what stands left of it proves nothing.
-            let Some(address) = hop.and_then(hop_address) else { return client };
+            let Some(address) = hop.and_then(hop_address) else {
+                return client;
+            };
             client = address;
             if !trusted.contains(address) {
                 return client;
@@ -132,7 +157,9 @@ fn forwarded_for(element: &[u8]) -> Option<&[u8]> {
 
 /// Reads `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`, quoted or not.
 fn hop_address(hop: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(hop.trim_ascii()).ok()?.trim_matches('"');
+    let text = std::str::from_utf8(hop.trim_ascii())
+        .ok()?
+        .trim_matches('"');
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(address.to_canonical());
     }
@@ -140,7 +167,9 @@ fn hop_address(hop: &[u8]) -> Option<IpAddr> {
         let address = rest.split(']').next()?.parse::<IpAddr>().ok()?;
         return Some(address.to_canonical());
     }
-    text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip().to_canonical())
+    text.parse::<std::net::SocketAddr>()
+        .ok()
+        .map(|address| address.ip().to_canonical())
 }
 
 /// Appends an address as text; the common case without formatting machinery.
@@ -160,13 +189,20 @@ pub(crate) fn write_address(address: IpAddr, out: &mut Vec<u8>) {
 }
 
 /// Appends the forwarding fields for the upstream.
-pub(crate) fn write_fields(out: &mut Vec<u8>, ex: &Exchange, listener: &ListenerConfig, thread: &Thread) {
+pub(crate) fn write_fields(
+    out: &mut Vec<u8>,
+    ex: &Exchange,
+    listener: &ListenerConfig,
+    thread: &Thread,
+) {
     out.extend_from_slice(b"x-forwarded-for: ");
     if ex.peer_trusted {
-        let old = |field: &&frontdesk_http::Field| {
-            field.known == Known::XForwardedFor && !field.name(&ex.bytes).contains(&b'_')
-        };
-        for field in ex.head.fields.iter().filter(old) {
+        for field in ex
+            .head
+            .fields
+            .iter()
+            .filter(|field| field.known == Known::XForwardedFor)
+        {
             out.extend_from_slice(field.value(&ex.bytes));
             out.extend_from_slice(b", ");
         }
@@ -185,18 +221,29 @@ pub(crate) fn write_fields(out: &mut Vec<u8>, ex: &Exchange, listener: &Listener
         line(out, b"x-forwarded-host: ", host);
     }
     if !kept(Known::XForwardedPort) {
-        line(out, b"x-forwarded-port: ", itoa::Buffer::new().format(listener.port).as_bytes());
+        line(
+            out,
+            b"x-forwarded-port: ",
+            itoa::Buffer::new().format(listener.port).as_bytes(),
+        );
     }
     if ex.peer_trusted && passes(ex, Known::Forwarded) {
         write_forwarded(out, ex);
     }
-    let version: &[u8] = if ex.head.version == Version::Http10 { b"via: 1.0 " } else { b"via: 1.1 " };
+    let version: &[u8] = if ex.head.version == Version::Http10 {
+        b"via: 1.0 "
+    } else {
+        b"via: 1.1 "
+    };
     line(out, version, thread.shared.via.as_bytes());
     line(out, b"x-request-id: ", ex.request_id.as_bytes());
 }
 
 fn passes(ex: &Exchange, known: Known) -> bool {
-    ex.head.fields.iter().any(|field| field.known == known && !field.removed)
+    ex.head
+        .fields
+        .iter()
+        .any(|field| field.known == known && !field.removed)
 }
 
 /// A trusted proxy spoke RFC 7239: its list goes on with our hop.
@@ -222,8 +269,13 @@ mod tests {
     #[test]
     fn traceparent_follows_the_recommendation() {
         let good = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(trace_id(good).unwrap(), *b"4bf92f3577b34da6a3ce929d0e0e4736");
-        assert!(trace_id(b"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what").is_some());
+        assert_eq!(
+            trace_id(good).unwrap(),
+            *b"4bf92f3577b34da6a3ce929d0e0e4736"
+        );
+        assert!(
+            trace_id(b"cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what").is_some()
+        );
         for bad in [
             &b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x"[..],
             b"ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -243,9 +295,18 @@ mod tests {
         for text in ["2001:db8::1", "[2001:db8::1]", "\"[2001:db8::1]:80\""] {
             assert_eq!(hop_address(text.as_bytes()), Some(v6), "{text}");
         }
-        assert_eq!(hop_address(b" 192.0.2.1:8080 "), Some("192.0.2.1".parse().unwrap()));
-        assert_eq!(hop_address(b"::ffff:192.0.2.1"), Some("192.0.2.1".parse().unwrap()));
+        assert_eq!(
+            hop_address(b" 192.0.2.1:8080 "),
+            Some("192.0.2.1".parse().unwrap())
+        );
+        assert_eq!(
+            hop_address(b"::ffff:192.0.2.1"),
+            Some("192.0.2.1".parse().unwrap())
+        );
         assert_eq!(hop_address(b"unknown"), None);
-        assert_eq!(forwarded_for(b" proto=http; For=\"x\""), Some(&b"\"x\""[..]));
+        assert_eq!(
+            forwarded_for(b" proto=http; For=\"x\""),
+            Some(&b"\"x\""[..])
+        );
     }
 }

@@ -17,7 +17,8 @@ use crate::thread::Thread;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The whole answer to a connection there is no room for.
-const SATURATED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
+const SATURATED: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\n\
     content-length: 83\r\nretry-after: 1\r\nconnection: close\r\n\r\n\
     {\"type\":\"urn:frontdesk:problem:saturated\",\"title\":\"Gateway saturated\",\"status\":503}";
 
@@ -33,12 +34,24 @@ impl Listening {
     ///
     /// # Errors
     /// The socket could not be registered.
-    pub(crate) fn start(thread: &Rc<Thread>, config: &ListenerConfig, fd: OwnedFd) -> io::Result<Listening> {
+    pub(crate) fn start(
+        thread: &Rc<Thread>,
+        config: &ListenerConfig,
+        fd: OwnedFd,
+    ) -> io::Result<Listening> {
         let socket = std::net::TcpListener::from(fd);
         let listener = TcpListener::from_std(socket)?;
         let settings: ListenerState = Rc::new(RefCell::new(Rc::new(config.clone())));
-        let task = tokio::task::spawn_local(accept_loop(listener, Rc::clone(&settings), Rc::clone(thread)));
-        Ok(Listening { name: config.name.clone(), settings, task })
+        let task = tokio::task::spawn_local(accept_loop(
+            listener,
+            Rc::clone(&settings),
+            Rc::clone(thread),
+        ));
+        Ok(Listening {
+            name: config.name.clone(),
+            settings,
+            task,
+        })
     }
 
     /// Takes over new settings; open connections see them at their next request.
@@ -83,7 +96,10 @@ fn spare_descriptor() -> Option<std::fs::File> {
 /// The connection was gone before it was accepted.
 fn is_transient(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted | WouldBlock
+    )
 }
 
 fn welcome(io: TcpStream, peer: std::net::IpAddr, settings: &ListenerState, thread: &Rc<Thread>) {

@@ -70,9 +70,17 @@ pub(crate) async fn decide<'b>(
     match &route.action {
         Action::Forward(forward) => Decision::Forward(forward),
         Action::Redirect { status } => Decision::Answer(redirect(ex, build, place.rule, *status)),
-        Action::Respond { status, body, content_type } => {
+        Action::Respond {
+            status,
+            body,
+            content_type,
+        } => {
             let fields = format!("content-type: {content_type}\r\n").into_bytes();
-            Decision::Answer(Answer { status: *status, fields, body: body.clone() })
+            Decision::Answer(Answer {
+                status: *status,
+                fields,
+                body: body.clone(),
+            })
         }
     }
 }
@@ -118,7 +126,11 @@ fn special_method<'b>(ex: &Exchange) -> Option<Decision<'b>> {
         }
         _ if ex.head.form == TargetForm::Asterisk => {
             let fields = b"allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n".to_vec();
-            Some(Decision::Answer(Answer { status: 204, fields, body: Vec::new() }))
+            Some(Decision::Answer(Answer {
+                status: 204,
+                fields,
+                body: Vec::new(),
+            }))
         }
         _ => None,
     }
@@ -134,24 +146,36 @@ fn find_route<'b>(
     ex.captures = captures;
     match found {
         Found::Rule { rule, route } => {
-            *place = Place { route: Some(route), rule };
+            *place = Place {
+                route: Some(route),
+                rule,
+            };
             Ok(&build.routes[route as usize])
         }
         Found::MethodNotAllowed => {
             let allow = build.router.allowed(ex).join(", ");
             let detail = format!("This path takes {allow}.");
-            Err(Box::new(Rejection::new(Code::MethodNotAllowed, detail).with("allow", allow)))
+            Err(Box::new(
+                Rejection::new(Code::MethodNotAllowed, detail).with("allow", allow),
+            ))
         }
-        Found::NotFound => {
-            Err(Box::new(Rejection::new(Code::RouteNotFound, "No route takes this host and path.")))
-        }
+        Found::NotFound => Err(Box::new(Rejection::new(
+            Code::RouteNotFound,
+            "No route takes this host and path.",
+        ))),
     }
 }
 
 fn redirect(ex: &Exchange, build: &Build, rule: u32, status: u16) -> Answer {
     let mut fields = b"location: ".to_vec();
     if let Some(template) = build.template(rule) {
-        render(template, ex.path(), &ex.captures, ex.authority().unwrap_or_default(), &mut fields);
+        render(
+            template,
+            ex.path(),
+            &ex.captures,
+            ex.authority().unwrap_or_default(),
+            &mut fields,
+        );
     }
     // A location with a query of its own replaces the request's.
     if let Some(query) = ex.query()
@@ -161,7 +185,11 @@ fn redirect(ex: &Exchange, build: &Build, rule: u32, status: u16) -> Answer {
         fields.extend_from_slice(query);
     }
     fields.extend_from_slice(b"\r\n");
-    Answer { status, fields, body: Vec::new() }
+    Answer {
+        status,
+        fields,
+        body: Vec::new(),
+    }
 }
 
 /// The path and query for the upstream: the target's prefix, then the path stripped or rewritten.
@@ -199,13 +227,206 @@ fn stripped<'p>(path: &'p [u8], prefix: &[u8]) -> &'p [u8] {
 fn rewritten(template: &frontdesk_router::Template, ex: &Exchange, out: &mut Vec<u8>) {
     let mut path = Vec::with_capacity(64);
     let captures: &Captures = &ex.captures;
-    render(template, ex.path(), captures, ex.authority().unwrap_or_default(), &mut path);
-    let options = frontdesk_router::PathOptions { merge_slashes: true };
+    render(
+        template,
+        ex.path(),
+        captures,
+        ex.authority().unwrap_or_default(),
+        &mut path,
+    );
+    let options = frontdesk_router::PathOptions {
+        merge_slashes: true,
+    };
     match frontdesk_router::canonicalize(&path, options, out) {
         Ok(true) => out.extend_from_slice(&path),
         Ok(false) => {}
         // Captures are parts of a canonical path and the template is canonical: this cannot be reached, and
         // if it were, the root is the path with the least meaning.
         Err(_) => out.push(b'/'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Poll, Waker};
+
+    use frontdesk_http::{HeadLimits, Parsed, ResponseHead, parse_request, parse_response};
+    use frontdesk_policies::Policy;
+
+    use super::*;
+    use crate::snapshot::Snapshot;
+    use crate::thread::Shared;
+
+    /// Notes its calls; waits once in the request phase before it goes on.
+    struct Noting(&'static str, Arc<Mutex<Vec<String>>>);
+
+    impl Policy for Noting {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+
+        fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
+            Flow::Suspend(Box::pin(async move {
+                let mut waited = false;
+                std::future::poll_fn(|_| match std::mem::replace(&mut waited, true) {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                })
+                .await;
+                exchange.add_request_field("x-waited", self.0.as_bytes());
+                self.1.lock().unwrap().push(format!("request {}", self.0));
+                Flow::Continue
+            }))
+        }
+
+        fn on_response<'a>(
+            &'a self,
+            exchange: &'a mut Exchange,
+            response: &'a mut Response<'_>,
+        ) -> Flow<'a> {
+            self.1.lock().unwrap().push(format!("response {}", self.0));
+            exchange.add_response_field("x-policy", self.0.as_bytes());
+            response.head.fields[0].removed = true;
+            Flow::Continue
+        }
+    }
+
+    struct No;
+
+    impl Policy for No {
+        fn name(&self) -> &'static str {
+            "no"
+        }
+
+        fn on_request<'a>(&'a self, _exchange: &'a mut Exchange) -> Flow<'a> {
+            Flow::Reject(Box::new(Rejection::new(Code::Forbidden, "no")))
+        }
+    }
+
+    fn snapshot() -> Snapshot {
+        let hash = crate::snapshot::SCHEMA_HASH;
+        let limits = r#"{"head_timeout_ms":1,"body_idle_ms":1,"body_min_rate":0,"body_min_rate_after_ms":0,
+            "write_idle_ms":1,"keepalive_idle_ms":1,"keepalive_requests":1,"connection_age_ms":1,
+            "head_bytes":32768,"head_fields":100,"target_bytes":8192,"chunk_extension_bytes":0,
+            "early_answer_drain_bytes":0}"#;
+        let json = format!(
+            r#"{{"schema_hash":"{hash}",
+            "listeners":[{{"name":"web","host":"127.0.0.1","port":80,"trusted_proxies":[],
+                "proxy_protocol":false,"underscores":"drop","lf_line_ends":false,"merge_slashes":true,
+                "limits":{limits}}}],
+            "services":[{{"name":"s","targets":[{{"scheme":"http","host":"127.0.0.1","port":1,
+                "path_prefix":"","weight":1}}],"balance":"round_robin",
+                "timeouts":{{"connect_ms":1,"first_byte_ms":1,"idle_ms":1,"total_ms":0}},
+                "retries":{{"attempts":0,"budget_percent":0,"budget_per_second":0}},
+                "pool":{{"idle_ms":1,"max_idle":0}},"host":"client","lf_line_ends":false}}],
+            "routes":[{{"name":"r","priority":0,"matches":[{{"host":null,
+                "path":{{"kind":"prefix","value":"/a/**"}},"methods":[],"headers":[],"query":[]}}],
+                "action":{{"kind":"forward","split":[{{"service":"s","weight":1}}],"strip_prefix":"/a",
+                "rewrite_path":null,"mirror":null}},"policies":[],"max_body_bytes":10,"upgrades":[]}}],
+            "observe":{{"access_log":{{"to":"off","format":"json","fields":[],"sample_ppm":0}}}},
+            "process":{{"max_connections":0,"drain_ms":0,"websocket_idle_ms":0}}}}"#
+        );
+        Snapshot::decode(json.as_bytes()).unwrap()
+    }
+
+    /// Runs the pipeline on a request; `policies` take the place of the route's. Returns how often it waited.
+    fn decided(
+        raw: &str,
+        policies: Vec<Box<dyn Policy>>,
+        check: impl FnOnce(Decision<'_>, &mut Exchange, &Build),
+    ) -> usize {
+        let mut build = Build::new(&snapshot(), String::new()).unwrap();
+        build.routes[0].policies = policies;
+        let build = Arc::new(build);
+        let thread = Thread::new(0, Arc::new(Shared::new().unwrap()), Arc::clone(&build), 1);
+        let mut ex = Exchange::default();
+        ex.bytes = raw.as_bytes().to_vec();
+        let parsed = parse_request(&ex.bytes, &HeadLimits::default(), &mut ex.head);
+        assert!(matches!(parsed, Ok(Parsed::Complete(_))));
+        let mut waits = 0;
+        let mut place = Place::default();
+        let decision = {
+            let listener = &build.listeners[0];
+            let mut deciding = pin!(decide(&mut ex, &build, listener, &thread, &mut place));
+            loop {
+                match deciding
+                    .as_mut()
+                    .poll(&mut Context::from_waker(Waker::noop()))
+                {
+                    Poll::Ready(decision) => break decision,
+                    Poll::Pending => waits += 1,
+                }
+            }
+        };
+        check(decision, &mut ex, &build);
+        waits
+    }
+
+    #[test]
+    fn policies_run_in_order_and_back_and_may_wait() {
+        let notes = Arc::new(Mutex::new(Vec::new()));
+        let policies: Vec<Box<dyn Policy>> = vec![
+            Box::new(Noting("one", notes.clone())),
+            Box::new(Noting("two", notes.clone())),
+        ];
+        let raw = "GET /a/b HTTP/1.1\r\nhost: x\r\n\r\n";
+        let waits = decided(raw, policies, |decision, ex, build| {
+            assert!(matches!(decision, Decision::Forward(_)));
+            assert!(
+                ex.request_lines
+                    .ends_with(b"x-waited: one\r\nx-waited: two\r\n")
+            );
+            let bytes = b"HTTP/1.1 200 OK\r\nserver: secret\r\ncontent-length: 0\r\n\r\n";
+            let mut head = ResponseHead::default();
+            parse_response(bytes, &HeadLimits::default(), false, &mut head).unwrap();
+            {
+                let mut response = Response {
+                    head: &mut head,
+                    bytes,
+                };
+                let mut responding = pin!(respond(ex, &build.routes[0], &mut response));
+                let mut context = Context::from_waker(Waker::noop());
+                let polled = responding.as_mut().poll(&mut context);
+                assert!(matches!(polled, Poll::Ready(Ok(()))));
+            }
+            assert!(head.fields[0].removed);
+        });
+        assert_eq!(waits, 2);
+        let expected = ["request one", "request two", "response two", "response one"];
+        assert_eq!(*notes.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_rejection_ends_the_request_phase() {
+        let notes = Arc::new(Mutex::new(Vec::new()));
+        let policies: Vec<Box<dyn Policy>> =
+            vec![Box::new(No), Box::new(Noting("after", notes.clone()))];
+        let waits = decided(
+            "GET /a HTTP/1.1\r\nhost: x\r\n\r\n",
+            policies,
+            |decision, _, _| {
+                assert!(matches!(decision, Decision::Reject(r) if r.code == Code::Forbidden));
+            },
+        );
+        assert_eq!(waits, 0);
+        assert!(notes.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_body_that_says_it_is_too_large_never_reaches_a_policy() {
+        let raw = "POST /a HTTP/1.1\r\nhost: x\r\ncontent-length: 11\r\n\r\n";
+        decided(raw, vec![Box::new(No)], |decision, _, _| {
+            assert!(matches!(decision, Decision::Reject(r) if r.code == Code::BodyTooLarge));
+        });
+    }
+
+    #[test]
+    fn prefixes_are_stripped_by_segment() {
+        assert_eq!(stripped(b"/api/users", b"/api"), b"/users");
+        assert_eq!(stripped(b"/api", b"/api"), b"/");
+        assert_eq!(stripped(b"/apixyz", b"/api"), b"/apixyz");
+        assert_eq!(stripped(b"/other", b""), b"/other");
     }
 }

@@ -44,6 +44,10 @@ pub(crate) struct Thread {
     pub(crate) mirrors: Cell<u32>,
     build: RefCell<Rc<ThreadBuild>>,
     upstreams: RefCell<FxHashMap<TargetKey, Rc<Upstream>>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "an exchange is large and moves between tasks; its box does not"
+    )]
     exchanges: RefCell<Vec<Box<Exchange>>>,
     log: RefCell<Vec<u8>>,
     random: Cell<u64>,
@@ -66,9 +70,17 @@ pub(crate) struct ServiceState {
 }
 
 impl Thread {
-    pub(crate) fn new(index: usize, shared: Arc<Shared>, build: Arc<Build>, seed: u64) -> Rc<Thread> {
+    pub(crate) fn new(
+        index: usize,
+        shared: Arc<Shared>,
+        build: Arc<Build>,
+        seed: u64,
+    ) -> Rc<Thread> {
         let stats = shared.registry.thread();
-        let unrouted = StatsKey { route: "".into(), service: "".into() };
+        let unrouted = StatsKey {
+            route: "".into(),
+            service: "".into(),
+        };
         let empty = ThreadBuild {
             unrouted: shared.registry.route(index, unrouted),
             shared: build,
@@ -101,9 +113,18 @@ impl Thread {
 
     /// Switches to a new build. Pools of targets that stay are kept.
     pub(crate) fn apply(&self, build: Arc<Build>) {
-        self.max_connections.set(connection_limit(build.max_connections));
-        let services: Vec<_> = build.services.iter().map(|service| self.service_state(service)).collect();
-        let splits = build.routes.iter().map(|route| self.split(&route.action)).collect();
+        self.max_connections
+            .set(connection_limit(build.max_connections));
+        let services: Vec<_> = build
+            .services
+            .iter()
+            .map(|service| self.service_state(service))
+            .collect();
+        let splits = build
+            .routes
+            .iter()
+            .map(|route| self.split(&route.action))
+            .collect();
         let next = ThreadBuild {
             services,
             splits,
@@ -111,12 +132,19 @@ impl Thread {
             unrouted: Arc::clone(&self.build.borrow().unrouted),
             shared: build,
         };
-        let used: Vec<_> = next.services.iter().flat_map(|s| s.upstreams.iter().cloned()).collect();
+        let used: Vec<_> = next
+            .services
+            .iter()
+            .flat_map(|s| s.upstreams.iter().cloned())
+            .collect();
         self.build.replace(Rc::new(next));
         // Pools that no service names any more close their idle connections here.
         let mut upstreams = self.upstreams.borrow_mut();
         upstreams.clear();
-        upstreams.extend(used.into_iter().map(|upstream| (upstream.key().clone(), upstream)));
+        upstreams.extend(
+            used.into_iter()
+                .map(|upstream| (upstream.key().clone(), upstream)),
+        );
     }
 
     fn service_state(&self, service: &Service) -> ServiceState {
@@ -200,7 +228,7 @@ impl Thread {
         if log.is_empty() {
             return;
         }
-        let lines = log.iter().filter(|&&b| b == b'\n').count();
+        let lines = memchr::memchr_iter(b'\n', &log).count();
         let batch = std::mem::take(&mut *log);
         if !self.shared.log.write(batch) {
             self.stats.log_dropped.add(lines as u64);
@@ -214,21 +242,36 @@ fn connection_limit(configured: usize) -> usize {
     if configured > 0 {
         return configured;
     }
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: getrlimit writes into the struct it is given, which is valid for the whole call.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
-    let descriptors = if known { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) } else { 1024 };
+    let descriptors = if known {
+        usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+    } else {
+        1024
+    };
     (descriptors / 2).min(9000)
 }
 
 impl ThreadBuild {
     /// Which share of a route's split takes the next request: its index in the split.
     pub(crate) fn share(&self, route: u32) -> usize {
-        self.splits[route as usize].as_ref().and_then(Schedule::turn).unwrap_or(0)
+        self.splits[route as usize]
+            .as_ref()
+            .and_then(Schedule::turn)
+            .unwrap_or(0)
     }
 
     /// The counters of a route and one of its shares.
-    pub(crate) fn stats(&self, thread: &Thread, route: Option<u32>, share: usize) -> Arc<RouteStats> {
+    pub(crate) fn stats(
+        &self,
+        thread: &Thread,
+        route: Option<u32>,
+        share: usize,
+    ) -> Arc<RouteStats> {
         let Some(route) = route else {
             return Arc::clone(&self.unrouted);
         };
@@ -239,7 +282,13 @@ impl ThreadBuild {
                 Action::Forward(f) => self.shared.services[f.split[share].0 as usize].name.clone(),
                 Action::Redirect { .. } | Action::Respond { .. } => "".into(),
             };
-            thread.shared.registry.route(thread.index, StatsKey { route: route.name.clone(), service })
+            thread.shared.registry.route(
+                thread.index,
+                StatsKey {
+                    route: route.name.clone(),
+                    service,
+                },
+            )
         });
         Arc::clone(stats)
     }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use frontdesk_http::{Known, RequestHead};
+use frontdesk_http::{Known, RequestHead, ResponseHead};
 use frontdesk_router::{Captures, RequestView};
 
 /// How the client reached the gateway.
@@ -34,7 +34,10 @@ pub struct RequestId {
 
 impl RequestId {
     /// An empty id, to be filled.
-    pub const EMPTY: RequestId = RequestId { bytes: [0; 128], len: 0 };
+    pub const EMPTY: RequestId = RequestId {
+        bytes: [0; 128],
+        len: 0,
+    };
 
     /// Takes over an id from outside if it is 1 to 128 of `A-Z a-z 0-9 . _ : -`.
     pub fn accept(&mut self, value: &[u8]) -> bool {
@@ -98,6 +101,8 @@ pub struct Exchange {
     pub request_lines: Vec<u8>,
     /// Field lines that policies add to the response.
     pub response_lines: Vec<u8>,
+    /// The response head's memory, while no response is being read.
+    pub spare_head: ResponseHead,
 }
 
 impl Default for Exchange {
@@ -118,6 +123,7 @@ impl Default for Exchange {
             trace_id: [b'0'; 32],
             request_lines: Vec::new(),
             response_lines: Vec::new(),
+            spare_head: ResponseHead::default(),
         }
     }
 }
@@ -143,8 +149,7 @@ impl Exchange {
         self.canonical.clear();
         let raw = self.head.path(&self.bytes);
         let raw = if raw.is_empty() { b"/" } else { raw };
-        self.raw_is_canonical =
-            frontdesk_router::canonicalize(raw, options, &mut self.canonical)?;
+        self.raw_is_canonical = frontdesk_router::canonicalize(raw, options, &mut self.canonical)?;
         Ok(())
     }
 

@@ -41,7 +41,9 @@ pub fn parse_net(text: &str) -> Result<IpNet, String> {
         return Ok(IpNet::from(address.to_canonical()));
     }
     text.parse::<IpNet>().map(|net| net.trunc()).map_err(|_| {
-        format!("{text:?} is neither an address nor a network such as 192.0.2.0/24 or 2001:db8::/32")
+        format!(
+            "{text:?} is neither an address nor a network such as 192.0.2.0/24 or 2001:db8::/32"
+        )
     })
 }
 
@@ -69,7 +71,10 @@ impl Policy for IpFilter {
         if self.admits(exchange.client) {
             return Flow::Continue;
         }
-        Flow::Reject(Box::new(Rejection::new(Code::Forbidden, "Your address may not use this route.")))
+        Flow::Reject(Box::new(Rejection::new(
+            Code::Forbidden,
+            "Your address may not use this route.",
+        )))
     }
 }
 
@@ -78,7 +83,10 @@ mod tests {
     use super::*;
 
     fn filter(allow: &[&str], deny: &[&str]) -> IpFilter {
-        IpFilter { allow: NetSet::parse(allow).unwrap(), deny: NetSet::parse(deny).unwrap() }
+        IpFilter {
+            allow: NetSet::parse(allow).unwrap(),
+            deny: NetSet::parse(deny).unwrap(),
+        }
     }
 
     #[test]
@@ -98,6 +106,10 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_a_hint() {
-        assert!(NetSet::parse(&["192.0.2.0/33"]).unwrap_err().contains("192.0.2.0/24"));
+        assert!(
+            NetSet::parse(&["192.0.2.0/33"])
+                .unwrap_err()
+                .contains("192.0.2.0/24")
+        );
     }
 }

@@ -54,8 +54,17 @@ pub(crate) async fn serve(io: TcpStream, peer: IpAddr, source: ListenerState, th
     let timer = poll_fn(|cx| Poll::Ready(Timer::new(&thread.clock, cx.waker()))).await;
     let listener = Rc::clone(&source.borrow());
     let opened = thread.clock.now();
-    let mut client =
-        Client { io, inbuf: Buf::default(), timer, thread, peer, listener, source, requests: 0, opened };
+    let mut client = Client {
+        io,
+        inbuf: Buf::default(),
+        timer,
+        thread,
+        peer,
+        listener,
+        source,
+        requests: 0,
+        opened,
+    };
     if proxy_protocol::receive(&mut client).await.is_ok() {
         client.run().await;
     }
@@ -115,7 +124,11 @@ impl Client {
         self.listener = Rc::clone(&self.source.borrow());
         let clock = Rc::clone(&self.thread.clock);
         let first = self.requests == 0;
-        let idle = if first { self.listener.head_timeout } else { self.listener.keepalive_idle };
+        let idle = if first {
+            self.listener.head_timeout
+        } else {
+            self.listener.keepalive_idle
+        };
         let mut deadline = clock.after(idle);
         let mut started = false;
         let mut scanned = 0;
@@ -179,8 +192,12 @@ impl Client {
         ex.bytes = std::mem::replace(&mut self.inbuf, next).take_data();
         ex.head_len = length;
         ex.peer = self.peer;
-        if ex.head.underscores_dropped > 0 && self.listener.limits.underscores == Underscores::Drop {
-            self.thread.stats.underscores_dropped.add(u64::from(ex.head.underscores_dropped));
+        if ex.head.underscores_dropped > 0 && self.listener.limits.underscores == Underscores::Drop
+        {
+            self.thread
+                .stats
+                .underscores_dropped
+                .add(u64::from(ex.head.underscores_dropped));
         }
     }
 
@@ -189,7 +206,9 @@ impl Client {
         let limit = self.listener.limits.head_bytes;
         poll_fn(|cx| {
             if !self.make_room() {
-                let larger = (self.inbuf.len() * 2).min(limit + 1).max(self.inbuf.len() + 1);
+                let larger = (self.inbuf.len() * 2)
+                    .min(limit + 1)
+                    .max(self.inbuf.len() + 1);
                 self.inbuf.grow(larger);
             }
             let polled = wire::poll_read(&mut self.io, &mut self.inbuf, cx);
@@ -224,7 +243,13 @@ impl Client {
         };
         let answer = Answer::of(&Rejection::new(code, detail), None, &self.thread.shared.via);
         let mut out = self.thread.buffers.scratch();
-        head::write_answer(&mut out, &answer, &self.thread.clock.date(), false, head::Keep::Close);
+        head::write_answer(
+            &mut out,
+            &answer,
+            &self.thread.clock.date(),
+            false,
+            head::Keep::Close,
+        );
         // The client may be gone already; nobody else waits for the outcome.
         let _ = self.send(&out).await;
         self.thread.buffers.give_scratch(out);

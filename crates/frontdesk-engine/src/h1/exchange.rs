@@ -135,11 +135,22 @@ pub(crate) async fn run(client: &mut Client, mut ex: Box<Exchange>) -> After {
 
 /// A decision to forward always comes with a route; should that ever break, it is a 500 and not a panic.
 async fn unreachable_route(client: &mut Client, ex: &Exchange, report: &mut Report) -> After {
-    reject(client, ex, &Rejection::new(Code::Internal, "The gateway lost its way."), report).await
+    reject(
+        client,
+        ex,
+        &Rejection::new(Code::Internal, "The gateway lost its way."),
+        report,
+    )
+    .await
 }
 
 /// Answers with a rejection or fault.
-pub(crate) async fn reject(client: &mut Client, ex: &Exchange, rejection: &Rejection, report: &mut Report) -> After {
+pub(crate) async fn reject(
+    client: &mut Client,
+    ex: &Exchange,
+    rejection: &Rejection,
+    report: &mut Report,
+) -> After {
     report.count(rejection.code, &client.thread);
     let answer = Answer::of(rejection, Some(ex), &client.thread.shared.via);
     send_answer(client, ex, &answer, report).await
@@ -147,15 +158,28 @@ pub(crate) async fn reject(client: &mut Client, ex: &Exchange, rejection: &Rejec
 
 /// Sends an answer of the gateway's own, and sees to what is left of the request: a short body is read and
 /// dropped, before a longer one the connection ends. The next request is never built from the rest.
-async fn send_answer(client: &mut Client, ex: &Exchange, answer: &Answer, report: &mut Report) -> After {
+async fn send_answer(
+    client: &mut Client,
+    ex: &Exchange,
+    answer: &Answer,
+    report: &mut Report,
+) -> After {
     report.status = answer.status;
     let rest = unread_body(client, ex, report);
     let keep_open = rest.is_some() && ex.head.keep_alive && client.may_go_on();
-    let keep = if keep_open { Keep::Open(ex.head.version) } else { Keep::Close };
+    let keep = if keep_open {
+        Keep::Open(ex.head.version)
+    } else {
+        Keep::Close
+    };
     let mut out = client.thread.buffers.scratch();
     let is_head = ex.head.method == Method::Head;
     let date = client.thread.clock.date();
-    let mut fields = Answer { status: answer.status, fields: answer.fields.clone(), body: Vec::new() };
+    let mut fields = Answer {
+        status: answer.status,
+        fields: answer.fields.clone(),
+        body: Vec::new(),
+    };
     fields.fields.extend_from_slice(b"x-request-id: ");
     fields.fields.extend_from_slice(ex.request_id.as_bytes());
     fields.fields.extend_from_slice(b"\r\n");
@@ -187,7 +211,9 @@ fn unread_body(client: &Client, ex: &Exchange, report: &Report) -> Option<u64> {
         (Framing::None, _) | (_, BodyState::Read) => Some(0),
         // Part of it went upstream: where it ends is not worth finding out.
         (_, BodyState::Partial) => None,
-        (Framing::Length(length), _) if length <= client.listener.early_drain && !ex.head.expect_continue => {
+        (Framing::Length(length), _)
+            if length <= client.listener.early_drain && !ex.head.expect_continue =>
+        {
             Some(length)
         }
         (Framing::Length(_) | Framing::Chunked, _) => None,
@@ -224,7 +250,14 @@ async fn drain(client: &mut Client, mut rest: u64) -> io::Result<()> {
 }
 
 /// Counts the exchange and writes it to the log.
-fn record(ex: &Exchange, report: &Report, build: &ThreadBuild, place: Place, stats: &RouteStats, thread: &Thread) {
+fn record(
+    ex: &Exchange,
+    report: &Report,
+    build: &ThreadBuild,
+    place: Place,
+    stats: &RouteStats,
+    thread: &Thread,
+) {
     let duration_us = report.started.elapsed().as_micros() as u64;
     let class = usize::from(report.status / 100).clamp(1, 5) - 1;
     stats.requests[class].add(1);
@@ -235,16 +268,24 @@ fn record(ex: &Exchange, report: &Report, build: &ThreadBuild, place: Place, sta
         stats.upstream.record(us);
     }
     let log = &build.shared.log;
-    if !log.is_on() || (log.sample_ppm < 1_000_000 && thread.random() % 1_000_000 >= u64::from(log.sample_ppm)) {
+    if !log.is_on()
+        || (log.sample_ppm < 1_000_000 && thread.random() % 1_000_000 >= u64::from(log.sample_ppm))
+    {
         return;
     }
-    let route = place.route.map(|route| &build.shared.routes[route as usize]);
+    let route = place
+        .route
+        .map(|route| &build.shared.routes[route as usize]);
     let service = match (route.map(|route| &route.action), report.target) {
         (_, Some((service, _))) => Some(&build.shared.services[service as usize]),
-        (Some(Action::Forward(forward)), None) => Some(&build.shared.services[forward.split[report.share].0 as usize]),
+        (Some(Action::Forward(forward)), None) => {
+            Some(&build.shared.services[forward.split[report.share].0 as usize])
+        }
         _ => None,
     };
-    let target = service.zip(report.target).map(|(service, (_, target))| &service.targets[target as usize]);
+    let target = service
+        .zip(report.target)
+        .map(|(service, (_, target))| &service.targets[target as usize]);
     let entry = Entry {
         request_id: ex.request_id.as_bytes(),
         client: ex.client,
@@ -252,7 +293,11 @@ fn record(ex: &Exchange, report: &Report, build: &ThreadBuild, place: Place, sta
         host: ex.authority().unwrap_or_default(),
         path: ex.path(),
         query: ex.query(),
-        protocol: if ex.head.version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" },
+        protocol: if ex.head.version == Version::Http10 {
+            "HTTP/1.0"
+        } else {
+            "HTTP/1.1"
+        },
         status: report.status,
         route: route.map_or("", |route| &route.name),
         service: service.map_or("", |service| &service.name),

@@ -86,7 +86,12 @@ enum Retry {
 }
 
 /// Sends the request to a target of the service and its response to the client.
-pub(crate) async fn run(client: &mut Client, ex: &mut Exchange, plan: &Plan<'_>, report: &mut Report) -> After {
+pub(crate) async fn run(
+    client: &mut Client,
+    ex: &mut Exchange,
+    plan: &Plan<'_>,
+    report: &mut Report,
+) -> After {
     if let Some(mirror) = plan.forward.mirror {
         mirror::start(client, ex, plan, mirror);
     }
@@ -131,7 +136,13 @@ fn may_retry(ex: &Exchange, plan: &Plan<'_>, failure: &Failure, tries: u32, stal
     tries < plan.service.attempts && plan.state.budget.retry(plan.thread.clock.now_ms())
 }
 
-async fn fail(client: &mut Client, ex: &mut Exchange, report: &mut Report, code: Code, fault: Option<Fault>) -> After {
+async fn fail(
+    client: &mut Client,
+    ex: &mut Exchange,
+    report: &mut Report,
+    code: Code,
+    fault: Option<Fault>,
+) -> After {
     if let Some(fault) = fault {
         count_fault(client, code, fault, report);
     }
@@ -152,7 +163,11 @@ async fn fail(client: &mut Client, ex: &mut Exchange, report: &mut Report, code:
 /// Counts what the codec found wrong, at the side that sent it.
 fn count_fault(client: &Client, code: Code, fault: Fault, report: &mut Report) {
     let stats = &client.thread.stats;
-    let side = if code == Code::MalformedRequest { &stats.request_faults } else { &stats.response_faults };
+    let side = if code == Code::MalformedRequest {
+        &stats.request_faults
+    } else {
+        &stats.response_faults
+    };
     side.of(fault).add(1);
     report.fault = Some(fault.code());
 }
@@ -193,7 +208,7 @@ async fn attempt(
         // A client that is gone shows when its body is read.
         let _ = client.send(b"HTTP/1.1 100 Continue\r\n\r\n").await;
     }
-    let mut head = ResponseHead::default();
+    let mut head = std::mem::take(&mut ex.spare_head);
     let mut transfer = Transfer {
         client,
         up: &mut up,
@@ -219,16 +234,34 @@ async fn attempt(
     report.upstream_us = Some(report.started.elapsed().as_micros() as u64);
     request.commit(client);
     report.body = request.state();
-    let answered = Answered { up, request, head, length, wants_upgrade, broken, total };
+    let answered = Answered {
+        up,
+        request,
+        head,
+        length,
+        wants_upgrade,
+        broken,
+        total,
+    };
     Ok(answered.deliver(client, ex, plan, upstream, report).await)
 }
 
 /// A pooled connection, or a new one within the connect timeout.
-async fn open(client: &Client, upstream: &Rc<Upstream>, plan: &Plan<'_>, fresh: bool) -> Result<Connection, Failure> {
+async fn open(
+    client: &Client,
+    upstream: &Rc<Upstream>,
+    plan: &Plan<'_>,
+    fresh: bool,
+) -> Result<Connection, Failure> {
     let stats = &client.thread.stats;
     if !fresh && let Some(io) = upstream.checkout() {
         stats.upstream_reused.add(1);
-        return Ok(Connection { io, buf: Buf::default(), filled_once: false, reused: true });
+        return Ok(Connection {
+            io,
+            buf: Buf::default(),
+            filled_once: false,
+            reused: true,
+        });
     }
     let deadline = client.thread.clock.after(plan.service.connect);
     let mut connecting = Box::pin(upstream.connect());
@@ -243,14 +276,25 @@ async fn open(client: &Client, upstream: &Rc<Upstream>, plan: &Plan<'_>, fresh: 
     let code = match connected.await {
         Some(Ok(io)) => {
             stats.upstream_opened.add(1);
-            return Ok(Connection { io, buf: Buf::default(), filled_once: false, reused: false });
+            return Ok(Connection {
+                io,
+                buf: Buf::default(),
+                filled_once: false,
+                reused: false,
+            });
         }
         Some(Err(ConnectFault::Resolve(_))) => Code::NameNotResolved,
-        Some(Err(ConnectFault::Connect(error))) if error.kind() == io::ErrorKind::TimedOut => Code::ConnectTimeout,
+        Some(Err(ConnectFault::Connect(error))) if error.kind() == io::ErrorKind::TimedOut => {
+            Code::ConnectTimeout
+        }
         Some(Err(ConnectFault::Connect(_))) => Code::ConnectFailed,
         None => Code::ConnectTimeout,
     };
-    Err(Failure { code, fault: None, retry: Retry::Safe })
+    Err(Failure {
+        code,
+        fault: None,
+        retry: Retry::Safe,
+    })
 }
 
 /// The final response head; interim ones are passed on.
@@ -284,16 +328,18 @@ async fn final_head(
 /// What an early end of an attempt means.
 fn failure(stop: &Stop, up: &Connection, request: &RequestBody, interim: u32) -> Failure {
     let (code, fault) = match stop {
-        Stop::Request(RequestStop::ClientGone) | Stop::Response(ResponseStop::Client) | Stop::ClientStalled => {
-            (Code::ClientClosed, None)
-        }
+        Stop::Request(RequestStop::ClientGone)
+        | Stop::Response(ResponseStop::Client)
+        | Stop::ClientStalled => (Code::ClientClosed, None),
         Stop::Request(RequestStop::Malformed(fault)) => (Code::MalformedRequest, Some(*fault)),
         Stop::Request(RequestStop::TooLarge) => (Code::BodyTooLarge, None),
         Stop::Request(RequestStop::TooSlow) => (Code::RequestTimeout, None),
-        Stop::Request(RequestStop::Upstream) | Stop::NoResponse | Stop::Response(ResponseStop::Truncated) => {
-            (Code::UpstreamReset, None)
+        Stop::Request(RequestStop::Upstream)
+        | Stop::NoResponse
+        | Stop::Response(ResponseStop::Truncated) => (Code::UpstreamReset, None),
+        Stop::Malformed(fault) | Stop::Response(ResponseStop::Malformed(fault)) => {
+            (Code::UpstreamMalformed, Some(*fault))
         }
-        Stop::Malformed(fault) | Stop::Response(ResponseStop::Malformed(fault)) => (Code::UpstreamMalformed, Some(*fault)),
         Stop::FirstByte | Stop::Stalled => (Code::UpstreamTimeout, None),
         Stop::Total => (Code::UpstreamTotalTimeout, None),
     };
@@ -338,15 +384,23 @@ impl Answered {
         }
         if !plan.route.policies.is_empty() {
             let bytes = self.up.buf.unread();
-            let mut response = Response { head: &mut self.head, bytes };
+            let mut response = Response {
+                head: &mut self.head,
+                bytes,
+            };
             if let Err(rejection) = pipeline::respond(ex, plan.route, &mut response).await {
                 return reject(client, ex, &rejection, report).await;
             }
         }
         let framing = client_framing(&self.head, ex);
         let whole = self.request.is_finished();
-        let keep_open = whole && ex.head.keep_alive && framing != BodyFraming::Close && client.may_go_on();
-        let keep = if keep_open { Keep::Open(ex.head.version) } else { Keep::Close };
+        let keep_open =
+            whole && ex.head.keep_alive && framing != BodyFraming::Close && client.may_go_on();
+        let keep = if keep_open {
+            Keep::Open(ex.head.version)
+        } else {
+            Keep::Close
+        };
         let mut out = client.thread.buffers.scratch();
         let parts = ResponseParts {
             head: &self.head,
@@ -374,7 +428,7 @@ impl Answered {
         report.bytes_out = body.sent;
         client.thread.buffers.give_scratch(body.into_scratch());
         match result {
-            Ok(()) => self.finish(client, upstream, keep_open),
+            Ok(()) => self.finish(client, ex, upstream, keep_open),
             Err(stop) => {
                 cut(client, &stop, report);
                 After::Close
@@ -383,14 +437,24 @@ impl Answered {
     }
 
     /// The response is complete. The target's connection is used again only if the whole exchange was clean.
-    fn finish(self, client: &Client, upstream: &Upstream, keep_open: bool) -> After {
+    fn finish(
+        self,
+        client: &Client,
+        ex: &mut Exchange,
+        upstream: &Upstream,
+        keep_open: bool,
+    ) -> After {
         let whole = self.request.is_finished() && !self.broken;
         let clean = whole && self.head.keep_alive && self.up.buf.is_empty();
         if clean && self.head.framing != ResponseFraming::UntilClose {
             upstream.checkin(self.up.io, client.thread.clock.now());
         }
-        client.thread.buffers.give_scratch(self.request.into_scratch());
+        client
+            .thread
+            .buffers
+            .give_scratch(self.request.into_scratch());
         client.thread.buffers.give(self.up.buf);
+        ex.spare_head = self.head;
         match (keep_open, whole) {
             (true, _) => After::KeepAlive,
             (false, true) => After::Close,
@@ -398,7 +462,13 @@ impl Answered {
         }
     }
 
-    async fn switch(mut self, client: &mut Client, ex: &Exchange, plan: &Plan<'_>, report: &mut Report) -> After {
+    async fn switch(
+        mut self,
+        client: &mut Client,
+        ex: &Exchange,
+        plan: &Plan<'_>,
+        report: &mut Report,
+    ) -> After {
         if !self.wants_upgrade || !self.head.upgrade {
             let detail = "The service behind the gateway switched protocols without being asked.";
             let rejection = Rejection::new(Code::UpgradeRefused, detail);
@@ -422,15 +492,21 @@ fn client_framing(head: &ResponseHead, ex: &Exchange) -> BodyFraming {
     match (head.framing, ex.head.version) {
         (ResponseFraming::None, _) => BodyFraming::None,
         (ResponseFraming::Length(length), _) => BodyFraming::Length(length),
-        (ResponseFraming::Chunked | ResponseFraming::UntilClose, Version::Http11) => BodyFraming::Chunked,
-        (ResponseFraming::Chunked | ResponseFraming::UntilClose, Version::Http10) => BodyFraming::Close,
+        (ResponseFraming::Chunked | ResponseFraming::UntilClose, Version::Http11) => {
+            BodyFraming::Chunked
+        }
+        (ResponseFraming::Chunked | ResponseFraming::UntilClose, Version::Http10) => {
+            BodyFraming::Close
+        }
     }
 }
 
 /// The response was cut after its head had gone out: the client must see that.
 fn cut(client: &Client, stop: &Stop, report: &mut Report) {
     let code = match stop {
-        Stop::Request(RequestStop::ClientGone) | Stop::Response(ResponseStop::Client) => Code::ClientClosed,
+        Stop::Request(RequestStop::ClientGone) | Stop::Response(ResponseStop::Client) => {
+            Code::ClientClosed
+        }
         Stop::ClientStalled => Code::WriteTimeout,
         Stop::Request(RequestStop::Malformed(fault)) => {
             count_fault(client, Code::MalformedRequest, *fault, report);
@@ -444,9 +520,9 @@ fn cut(client: &Client, stop: &Stop, report: &mut Report) {
             count_fault(client, Code::UpstreamMalformed, *fault, report);
             Code::UpstreamMalformed
         }
-        Stop::NoResponse | Stop::Request(RequestStop::Upstream) | Stop::Response(ResponseStop::Truncated) => {
-            Code::UpstreamTruncated
-        }
+        Stop::NoResponse
+        | Stop::Request(RequestStop::Upstream)
+        | Stop::Response(ResponseStop::Truncated) => Code::UpstreamTruncated,
     };
     report.abort(code, &client.thread);
     wire::abort(&client.io);

@@ -50,7 +50,14 @@ pub(crate) fn write_request(out: &mut Vec<u8>, parts: &RequestParts<'_>) {
     let ex = parts.ex;
     out.extend_from_slice(ex.method());
     out.push(b' ');
-    pipeline::upstream_target(ex, parts.build, parts.forward, parts.rule, &parts.target.path_prefix, out);
+    pipeline::upstream_target(
+        ex,
+        parts.build,
+        parts.forward,
+        parts.rule,
+        &parts.target.path_prefix,
+        out,
+    );
     out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     let host = match &parts.service.host {
         UpstreamHost::Client => ex.authority().unwrap_or(parts.target.authority.as_bytes()),
@@ -80,12 +87,19 @@ pub(crate) fn write_request(out: &mut Vec<u8>, parts: &RequestParts<'_>) {
 }
 
 /// The token of an upgrade that the request asks for and the route lets pass.
-pub(crate) fn upgrade_token<'a>(head: &RequestHead, bytes: &'a [u8], allowed: &[String]) -> Option<&'a [u8]> {
+pub(crate) fn upgrade_token<'a>(
+    head: &RequestHead,
+    bytes: &'a [u8],
+    allowed: &[String],
+) -> Option<&'a [u8]> {
     if head.upgrade == Upgrade::None {
         return None;
     }
     let token = head.get(Known::Upgrade)?.value(bytes);
-    allowed.iter().any(|name| token.eq_ignore_ascii_case(name.as_bytes())).then_some(token)
+    allowed
+        .iter()
+        .any(|name| token.eq_ignore_ascii_case(name.as_bytes()))
+        .then_some(token)
 }
 
 /// Everything a response head for the client is made of.
@@ -115,7 +129,9 @@ pub(crate) fn write_response(out: &mut Vec<u8>, parts: &ResponseParts<'_>) {
     match (parts.body, head.content_length) {
         (BodyFraming::Length(length), _) => write_length(out, length),
         // HEAD and 304: the length describes the body that GET would have had.
-        (BodyFraming::None, Some(length)) if head.status != 204 && head.status >= 200 => write_length(out, length),
+        (BodyFraming::None, Some(length)) if head.status != 204 && head.status >= 200 => {
+            write_length(out, length);
+        }
         (BodyFraming::Chunked, _) => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
         (BodyFraming::None | BodyFraming::Close, _) => {}
     }
@@ -134,7 +150,9 @@ pub(crate) fn write_interim(out: &mut Vec<u8>, head: &ResponseHead, bytes: &[u8]
 pub(crate) fn write_switching(out: &mut Vec<u8>, head: &ResponseHead, bytes: &[u8], ex: &Exchange) {
     write_status_line(out, head.status, head.reason(bytes));
     write_fields(out, &head.fields, bytes);
-    let token = head.get(Known::Upgrade).map_or(&b"websocket"[..], |field| field.value(bytes));
+    let token = head
+        .get(Known::Upgrade)
+        .map_or(&b"websocket"[..], |field| field.value(bytes));
     out.extend_from_slice(b"connection: upgrade\r\nupgrade: ");
     out.extend_from_slice(token);
     out.extend_from_slice(b"\r\nx-request-id: ");
@@ -145,7 +163,13 @@ pub(crate) fn write_switching(out: &mut Vec<u8>, head: &ResponseHead, bytes: &[u
 }
 
 /// Writes an answer of the gateway's own, body included unless the request was HEAD.
-pub(crate) fn write_answer(out: &mut Vec<u8>, answer: &Answer, date: &[u8; 29], is_head: bool, keep: Keep) {
+pub(crate) fn write_answer(
+    out: &mut Vec<u8>,
+    answer: &Answer,
+    date: &[u8; 29],
+    is_head: bool,
+    keep: Keep,
+) {
     write_status_line(out, answer.status, reason(answer.status).as_bytes());
     write_date(out, date);
     out.extend_from_slice(&answer.fields);

@@ -12,9 +12,16 @@ use crate::buffers::Buf;
 use crate::clock::{Clock, Timer};
 
 /// Reads once into the buffer's space, which must not be empty. 0 is the end of the stream.
-pub(crate) fn poll_read(io: &mut TcpStream, buf: &mut Buf, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+pub(crate) fn poll_read(
+    io: &mut TcpStream,
+    buf: &mut Buf,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
     let mut space = ReadBuf::new(buf.space());
-    debug_assert!(space.remaining() > 0, "a read without room looks like the end");
+    debug_assert!(
+        space.remaining() > 0,
+        "a read without room looks like the end"
+    );
     ready!(Pin::new(io).poll_read(cx, &mut space))?;
     let n = space.filled().len();
     buf.filled(n);
@@ -22,7 +29,11 @@ pub(crate) fn poll_read(io: &mut TcpStream, buf: &mut Buf, cx: &mut Context<'_>)
 }
 
 /// Writes once; never `Ok(0)`.
-pub(crate) fn poll_write(io: &mut TcpStream, bytes: &[u8], cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+pub(crate) fn poll_write(
+    io: &mut TcpStream,
+    bytes: &[u8],
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
     match ready!(Pin::new(io).poll_write(cx, bytes)) {
         Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
         result => Poll::Ready(result),

@@ -75,7 +75,11 @@ pub(crate) fn start(client: &Client, ex: &Exchange, plan: &Plan<'_>, mirror: Mir
 
 /// Time for the whole copy: the service's own bounds, added up.
 fn allowed(service: &Service) -> u32 {
-    service.connect.saturating_add(service.first_byte).saturating_add(service.idle).min(service.total)
+    service
+        .connect
+        .saturating_add(service.first_byte)
+        .saturating_add(service.idle)
+        .min(service.total)
 }
 
 struct Running(Rc<Thread>);
@@ -86,25 +90,34 @@ impl Drop for Running {
     }
 }
 
-async fn send(thread: &Rc<Thread>, upstream: &Rc<Upstream>, out: &[u8], ticks: u32) -> io::Result<()> {
+async fn send(
+    thread: &Rc<Thread>,
+    upstream: &Rc<Upstream>,
+    out: &[u8],
+    ticks: u32,
+) -> io::Result<()> {
     let timer = poll_fn(|cx| Poll::Ready(Timer::new(&thread.clock, cx.waker()))).await;
     let deadline = thread.clock.after(ticks);
     let mut work = Box::pin(exchange(thread, upstream, out));
     poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Pending if thread.clock.now() >= deadline => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        Poll::Pending if thread.clock.now() >= deadline => {
+            Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        }
         Poll::Pending => {
             timer.arm(deadline);
             Poll::Pending
         }
-        ready => ready,
+        ready @ Poll::Ready(_) => ready,
     })
     .await
 }
 
 async fn exchange(thread: &Thread, upstream: &Rc<Upstream>, out: &[u8]) -> io::Result<()> {
     let _in_flight = upstream.begin();
-    let mut io: TcpStream =
-        upstream.connect().await.map_err(|_| io::Error::from(io::ErrorKind::NotConnected))?;
+    let mut io: TcpStream = upstream
+        .connect()
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::NotConnected))?;
     let mut written = 0;
     poll_fn(|cx| {
         while written < out.len() {

@@ -1,5 +1,5 @@
 //! PROXY protocol versions 1 and 2, from trusted peers of listeners that ask for it.
-//! Source: HAProxy's `doc/proxy-protocol.txt`, sections 2.1 and 2.2.
+//! Source: `HAProxy`'s `doc/proxy-protocol.txt`, sections 2.1 and 2.2.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -60,15 +60,31 @@ pub(crate) async fn receive(client: &mut Client) -> Result<(), Malformed> {
 fn parse(bytes: &[u8]) -> Result<Header, Malformed> {
     let probe = bytes.len().min(12);
     if bytes[..probe] == V2_SIGNATURE[..probe] {
-        return if bytes.len() < V2_HEAD { Ok(Header::Partial) } else { parse_v2(bytes) };
+        return if bytes.len() < V2_HEAD {
+            Ok(Header::Partial)
+        } else {
+            parse_v2(bytes)
+        };
     }
     let probe = bytes.len().min(6);
-    if bytes[..probe] == b"PROXY "[..probe] { parse_v1(bytes) } else { Err(Malformed) }
+    if bytes[..probe] == b"PROXY "[..probe] {
+        parse_v1(bytes)
+    } else {
+        Err(Malformed)
+    }
 }
 
 fn parse_v1(bytes: &[u8]) -> Result<Header, Malformed> {
-    let Some(end) = bytes.windows(2).take(V1_MAX - 1).position(|pair| pair == b"\r\n") else {
-        return if bytes.len() < V1_MAX { Ok(Header::Partial) } else { Err(Malformed) };
+    let Some(end) = bytes
+        .windows(2)
+        .take(V1_MAX - 1)
+        .position(|pair| pair == b"\r\n")
+    else {
+        return if bytes.len() < V1_MAX {
+            Ok(Header::Partial)
+        } else {
+            Err(Malformed)
+        };
     };
     let line = std::str::from_utf8(&bytes[..end]).map_err(|_| Malformed)?;
     let mut parts = line.split(' ').skip(1);
@@ -76,7 +92,9 @@ fn parse_v1(bytes: &[u8]) -> Result<Header, Malformed> {
     if family == "UNKNOWN" {
         return Ok(Header::Complete(end + 2, None));
     }
-    let [source, destination, from, to] = parts.collect::<Vec<_>>()[..] else { return Err(Malformed) };
+    let [source, destination, from, to] = parts.collect::<Vec<_>>()[..] else {
+        return Err(Malformed);
+    };
     let address = |text: &str| text.parse::<IpAddr>().map_err(|_| Malformed);
     let (source, destination) = (address(source)?, address(destination)?);
     let agrees = match family {
@@ -84,8 +102,12 @@ fn parse_v1(bytes: &[u8]) -> Result<Header, Malformed> {
         "TCP6" => source.is_ipv6() && destination.is_ipv6(),
         _ => false,
     };
-    let ports = [from, to].iter().all(|port| port.parse::<u16>().is_ok());
-    if agrees && ports { Ok(Header::Complete(end + 2, Some(source.to_canonical()))) } else { Err(Malformed) }
+    let numbers = [from, to].iter().all(|port| port.parse::<u16>().is_ok());
+    if agrees && numbers {
+        Ok(Header::Complete(end + 2, Some(source.to_canonical())))
+    } else {
+        Err(Malformed)
+    }
 }
 
 fn parse_v2(bytes: &[u8]) -> Result<Header, Malformed> {
@@ -93,20 +115,23 @@ fn parse_v2(bytes: &[u8]) -> Result<Header, Malformed> {
     if bytes[12] >> 4 != 2 || length > V2_MAX {
         return Err(Malformed);
     }
-    let Some(addresses) = bytes.get(V2_HEAD..length) else { return Ok(Header::Partial) };
+    let Some(addresses) = bytes.get(V2_HEAD..length) else {
+        return Ok(Header::Partial);
+    };
     let address = match (bytes[12] & 15, bytes[13]) {
         (0, _) | (1, 0) => None,
-        (1, 0x11) => {
-            let octets: [u8; 4] = addresses.get(..4).filter(|_| addresses.len() >= 12).ok_or(Malformed)?.try_into().map_err(|_| Malformed)?;
-            Some(IpAddr::V4(Ipv4Addr::from(octets)))
-        }
-        (1, 0x21) => {
-            let octets: [u8; 16] = addresses.get(..16).filter(|_| addresses.len() >= 36).ok_or(Malformed)?.try_into().map_err(|_| Malformed)?;
-            Some(IpAddr::V6(Ipv6Addr::from(octets)).to_canonical())
-        }
+        (1, 0x11) if addresses.len() >= 12 => source(addresses).map(Ipv4Addr::from).map(IpAddr::V4),
+        (1, 0x21) if addresses.len() >= 36 => source(addresses)
+            .map(Ipv6Addr::from)
+            .map(|address| IpAddr::V6(address).to_canonical()),
         _ => return Err(Malformed),
     };
     Ok(Header::Complete(length, address))
+}
+
+/// The source address, which comes first.
+fn source<const N: usize>(addresses: &[u8]) -> Option<[u8; N]> {
+    addresses.first_chunk().copied()
 }
 
 #[cfg(test)]
@@ -116,7 +141,10 @@ mod tests {
     #[test]
     fn version_1() {
         let header = b"PROXY TCP4 192.0.2.1 198.51.100.1 5000 80\r\nGET";
-        assert_eq!(parse(header), Ok(Header::Complete(43, Some("192.0.2.1".parse().unwrap()))));
+        assert_eq!(
+            parse(header),
+            Ok(Header::Complete(43, Some("192.0.2.1".parse().unwrap())))
+        );
         assert_eq!(parse(b"PROXY UNKNOWN\r\n"), Ok(Header::Complete(15, None)));
         for cut in 0..43 {
             assert_eq!(parse(&header[..cut]), Ok(Header::Partial), "{cut}");
@@ -128,16 +156,29 @@ mod tests {
             b"PROXY  TCP4 192.0.2.1 198.51.100.1 1 2\r\n",
             b"GET / HTTP/1.1\r\n",
         ] {
-            assert_eq!(parse(bad), Err(Malformed), "{}", String::from_utf8_lossy(bad));
+            assert_eq!(
+                parse(bad),
+                Err(Malformed),
+                "{}",
+                String::from_utf8_lossy(bad)
+            );
         }
-        assert_eq!(parse(&[b"PROXY TCP4 ".as_slice(), &[b'1'; 200]].concat()), Err(Malformed));
+        assert_eq!(
+            parse(&[b"PROXY TCP4 ".as_slice(), &[b'1'; 200]].concat()),
+            Err(Malformed)
+        );
     }
 
     #[test]
     fn version_2() {
         let mut header = V2_SIGNATURE.to_vec();
-        header.extend([0x21, 0x11, 0, 12, 192, 0, 2, 1, 198, 51, 100, 1, 0x13, 0x88, 0, 80]);
-        assert_eq!(parse(&header), Ok(Header::Complete(28, Some("192.0.2.1".parse().unwrap()))));
+        header.extend([
+            0x21, 0x11, 0, 12, 192, 0, 2, 1, 198, 51, 100, 1, 0x13, 0x88, 0, 80,
+        ]);
+        assert_eq!(
+            parse(&header),
+            Ok(Header::Complete(28, Some("192.0.2.1".parse().unwrap())))
+        );
         for cut in 0..header.len() {
             assert_eq!(parse(&header[..cut]), Ok(Header::Partial), "{cut}");
         }

@@ -6,8 +6,8 @@ use frontdesk_http::{ChunkDecoder, ChunkEvent, Fault, Framing};
 use frontdesk_policies::Exchange;
 use tokio::net::TcpStream;
 
-use super::client::Client;
 use super::chunked::{write_chunk, write_end};
+use super::client::Client;
 use super::io as wire;
 use crate::buffers::{LARGE, SMALL};
 use crate::clock::NEVER;
@@ -83,8 +83,14 @@ impl RequestBody {
                 }
             }
             Framing::Chunked => {
-                let rest = client.listener.limits.rest(ex.head_len, ex.head.fields.len());
-                Source::Chunked(Box::new(ChunkDecoder::new(client.listener.chunk_extensions, rest)))
+                let rest = client
+                    .listener
+                    .limits
+                    .rest(ex.head_len, ex.head.fields.len());
+                Source::Chunked(Box::new(ChunkDecoder::new(
+                    client.listener.chunk_extensions,
+                    rest,
+                )))
             }
         };
         let began = client.thread.clock.now();
@@ -154,10 +160,14 @@ impl RequestBody {
                     return Poll::Ready(Ok(()));
                 }
                 Source::Length(left) => {
-                    let ready_now = client.inbuf.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                    let ready_now = client
+                        .inbuf
+                        .len()
+                        .min(usize::try_from(*left).unwrap_or(usize::MAX));
                     if ready_now > 0 {
                         let bytes = &client.inbuf.unread()[..ready_now];
-                        let n = ready!(wire::poll_write(up, bytes, cx)).map_err(|_| RequestStop::Upstream)?;
+                        let n = ready!(wire::poll_write(up, bytes, cx))
+                            .map_err(|_| RequestStop::Upstream)?;
                         client.inbuf.consume(n);
                         *left -= n as u64;
                         if *left == 0 {
@@ -211,11 +221,16 @@ impl RequestBody {
     /// Decodes chunks from the client's buffer and encodes them anew, without extensions. True if there is
     /// something to write or the body is at its end.
     fn encode(&mut self, client: &mut Client) -> Result<bool, RequestStop> {
-        let Source::Chunked(decoder) = &mut self.source else { return Ok(false) };
+        let Source::Chunked(decoder) = &mut self.source else {
+            return Ok(false);
+        };
         let mut bytes = 0;
         let mut ended = false;
         while !client.inbuf.is_empty() && self.out.len() < BATCH && !ended {
-            match decoder.decode(client.inbuf.unread()).map_err(RequestStop::Malformed)? {
+            match decoder
+                .decode(client.inbuf.unread())
+                .map_err(RequestStop::Malformed)?
+            {
                 ChunkEvent::NeedMore { consumed } => {
                     client.inbuf.consume(consumed);
                     if consumed == 0 {
@@ -246,8 +261,14 @@ impl RequestBody {
     }
 
     /// Reads more of the body. Idle time and a floor of bytes per second bound how long that may take.
-    fn poll_client(&mut self, cx: &mut Context<'_>, client: &mut Client) -> Poll<Result<(), RequestStop>> {
-        if matches!(self.source, Source::Length(left) if left > LARGE as u64) && client.inbuf.is_vacant() {
+    fn poll_client(
+        &mut self,
+        cx: &mut Context<'_>,
+        client: &mut Client,
+    ) -> Poll<Result<(), RequestStop>> {
+        if matches!(self.source, Source::Length(left) if left > LARGE as u64)
+            && client.inbuf.is_vacant()
+        {
             client.inbuf = client.thread.buffers.large();
         }
         if !client.make_room() {
@@ -280,7 +301,11 @@ impl RequestBody {
         if rate == 0 {
             return NEVER;
         }
-        let earned = u32::try_from(self.received / rate).unwrap_or(NEVER / 200).saturating_mul(100);
-        self.began.saturating_add(client.listener.body_min_rate_after).saturating_add(earned)
+        let earned = u32::try_from(self.received / rate)
+            .unwrap_or(NEVER / 200)
+            .saturating_mul(100);
+        self.began
+            .saturating_add(client.listener.body_min_rate_after)
+            .saturating_add(earned)
     }
 }

@@ -51,20 +51,35 @@ pub(crate) struct ResponseBody {
 
 impl ResponseBody {
     /// Begins to send: `out` holds the head for the client.
-    pub(crate) fn new(out: Vec<u8>, framing: ResponseFraming, client: BodyFraming, trailers: bool) -> ResponseBody {
+    pub(crate) fn new(
+        out: Vec<u8>,
+        framing: ResponseFraming,
+        client: BodyFraming,
+        trailers: bool,
+    ) -> ResponseBody {
         let source = match framing {
             ResponseFraming::None | ResponseFraming::Length(0) => Source::Done,
             ResponseFraming::Length(length) => Source::Length(length),
             ResponseFraming::Chunked => {
                 // An upstream's extensions and trailers get the default bounds of a head.
-                let limits = TrailerLimits { bytes: 32 * 1024, fields: 100 };
+                let limits = TrailerLimits {
+                    bytes: 32 * 1024,
+                    fields: 100,
+                };
                 Source::Chunked(Box::new(ChunkDecoder::new(4 * 1024, limits)))
             }
             ResponseFraming::UntilClose => Source::UntilClose,
         };
         let chunks = client == BodyFraming::Chunked;
-        let mut body =
-            ResponseBody { source, chunks, trailers, out, written: 0, sent: 0, waits_for_client: false };
+        let mut body = ResponseBody {
+            source,
+            chunks,
+            trailers,
+            out,
+            written: 0,
+            sent: 0,
+            waits_for_client: false,
+        };
         if chunks && matches!(body.source, Source::Done) {
             write_end(&mut body.out, None);
         }
@@ -130,7 +145,10 @@ impl ResponseBody {
     fn direct(&self, up: &Connection) -> usize {
         match self.source {
             _ if self.chunks => 0,
-            Source::Length(left) => up.buf.len().min(usize::try_from(left).unwrap_or(usize::MAX)),
+            Source::Length(left) => up
+                .buf
+                .len()
+                .min(usize::try_from(left).unwrap_or(usize::MAX)),
             Source::UntilClose => up.buf.len(),
             Source::Done | Source::Chunked(_) => 0,
         }
@@ -157,7 +175,10 @@ impl ResponseBody {
         }
         while !up.buf.is_empty() && self.out.len() < BATCH {
             match &mut self.source {
-                Source::Chunked(decoder) => match decoder.decode(up.buf.unread()).map_err(ResponseStop::Malformed)? {
+                Source::Chunked(decoder) => match decoder
+                    .decode(up.buf.unread())
+                    .map_err(ResponseStop::Malformed)?
+                {
                     ChunkEvent::NeedMore { consumed } => {
                         up.buf.consume(consumed);
                         return Ok(());
@@ -220,9 +241,14 @@ impl ResponseBody {
     /// A long body gets a large buffer, at the latest once a read has filled the small one.
     fn size_buffer(&self, client: &Client, up: &mut Connection) {
         let buffers = &client.thread.buffers;
-        let long = matches!(self.source, Source::Length(left) if left > LARGE as u64) || up.filled_once;
+        let long =
+            matches!(self.source, Source::Length(left) if left > LARGE as u64) || up.filled_once;
         if up.buf.is_empty() && (up.buf.is_vacant() || (long && up.buf.space().len() <= SMALL)) {
-            let next = if long { buffers.large() } else { buffers.small() };
+            let next = if long {
+                buffers.large()
+            } else {
+                buffers.small()
+            };
             buffers.give(std::mem::replace(&mut up.buf, next));
         } else if up.buf.space().is_empty() {
             up.buf.compact();

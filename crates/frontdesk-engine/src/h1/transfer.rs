@@ -55,7 +55,10 @@ impl Transfer<'_> {
     /// Sends the request and waits for a response head, which may be an interim one. Returns its length
     /// in the target's buffer.
     pub(crate) async fn head(&mut self, head: &mut ResponseHead) -> Result<usize, Stop> {
-        let mut wait = HeadWait { deadline: NEVER, scanned: 0 };
+        let mut wait = HeadWait {
+            deadline: NEVER,
+            scanned: 0,
+        };
         poll_fn(|cx| self.poll_head(cx, head, &mut wait)).await
     }
 
@@ -111,7 +114,10 @@ impl Transfer<'_> {
             match polled {
                 Poll::Ready(result) => return Poll::Ready(result.map_err(Stop::Response)),
                 Poll::Pending if body.waits_for_client => {
-                    return self.wait(last.saturating_add(self.client.listener.write_idle), Stop::ClientStalled);
+                    return self.wait(
+                        last.saturating_add(self.client.listener.write_idle),
+                        Stop::ClientStalled,
+                    );
                 }
                 Poll::Pending => {}
             }
@@ -134,9 +140,10 @@ impl Transfer<'_> {
                 Ok(())
             }
             Poll::Ready(Err(stop)) => Err(Stop::Request(stop)),
-            Poll::Ready(Ok(())) => Ok(()),
-            Poll::Pending if self.client.thread.clock.now() >= self.request.deadline() => Err(Stop::Stalled),
-            Poll::Pending => Ok(()),
+            Poll::Pending if self.client.thread.clock.now() >= self.request.deadline() => {
+                Err(Stop::Stalled)
+            }
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
         }
     }
 
@@ -167,7 +174,11 @@ impl Transfer<'_> {
         if now >= self.total {
             return Poll::Ready(Err(Stop::Total));
         }
-        let request = if self.request_broken { NEVER } else { self.request.deadline() };
+        let request = if self.request_broken {
+            NEVER
+        } else {
+            self.request.deadline()
+        };
         self.client.timer.arm(deadline.min(self.total).min(request));
         Poll::Pending
     }

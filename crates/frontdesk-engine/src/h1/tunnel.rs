@@ -34,7 +34,9 @@ pub(crate) async fn run(client: &mut Client, up: &mut Connection, idle: u32, rep
         let a = upward.poll(cx, &mut client.io, &mut client.inbuf, &mut up.io);
         let b = downward.poll(cx, &mut up.io, &mut up.buf, &mut client.io);
         match (a, b) {
-            (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => return Poll::Ready(Err(error)),
+            (Poll::Ready(Err(error)), _) | (_, Poll::Ready(Err(error))) => {
+                return Poll::Ready(Err(error));
+            }
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
             _ => {}
         }

@@ -8,8 +8,24 @@ use crate::snapshot::{self, LogFormat};
 
 /// Query parameters whose values never reach a log.
 const SECRET_PARAMETERS: &[&str] = &[
-    "access_token", "api-key", "api_key", "apikey", "auth", "client_secret", "code", "id_token", "jwt", "key",
-    "passwd", "password", "pwd", "refresh_token", "secret", "sig", "signature", "token",
+    "access_token",
+    "api-key",
+    "api_key",
+    "apikey",
+    "auth",
+    "client_secret",
+    "code",
+    "id_token",
+    "jwt",
+    "key",
+    "passwd",
+    "password",
+    "pwd",
+    "refresh_token",
+    "secret",
+    "sig",
+    "signature",
+    "token",
 ];
 
 /// A field of the log.
@@ -84,7 +100,12 @@ impl LogConfig {
                 .ok_or_else(|| format!("the access log has no field {name:?}"))?;
             fields.push((*field, format!("\"{name}\":")));
         }
-        Ok(LogConfig { to: spec.to.clone(), format: spec.format, fields, sample_ppm: spec.sample_ppm })
+        Ok(LogConfig {
+            to: spec.to.clone(),
+            format: spec.format,
+            fields,
+            sample_ppm: spec.sample_ppm,
+        })
     }
 
     pub(crate) fn is_on(&self) -> bool {
@@ -193,7 +214,11 @@ fn common(entry: &Entry<'_>, out: &mut Vec<u8>) {
 }
 
 fn name(value: &str, out: &mut Vec<u8>) {
-    if value.is_empty() { out.extend_from_slice(b"null") } else { text(value.as_bytes(), out) }
+    if value.is_empty() {
+        out.extend_from_slice(b"null");
+    } else {
+        text(value.as_bytes(), out);
+    }
 }
 
 fn optional(value: Option<&[u8]>, out: &mut Vec<u8>) {
@@ -254,7 +279,10 @@ fn address(client: IpAddr, out: &mut Vec<u8>) {
 }
 
 fn without_query(uri: &[u8]) -> &[u8] {
-    let end = uri.iter().position(|b| matches!(b, b'?' | b'#')).unwrap_or(uri.len());
+    let end = uri
+        .iter()
+        .position(|b| matches!(b, b'?' | b'#'))
+        .unwrap_or(uri.len());
     &uri[..end]
 }
 
@@ -262,7 +290,9 @@ fn without_query(uri: &[u8]) -> &[u8] {
 fn redact(query: &[u8]) -> std::borrow::Cow<'_, [u8]> {
     let is_secret = |part: &[u8]| {
         let name = part.split(|&b| b == b'=').next().unwrap_or(part);
-        SECRET_PARAMETERS.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
+        SECRET_PARAMETERS
+            .iter()
+            .any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
     };
     if !query.split(|&b| b == b'&').any(is_secret) {
         return query.into();
@@ -285,7 +315,9 @@ fn redact(query: &[u8]) -> std::borrow::Cow<'_, [u8]> {
 
 /// Now, as RFC 3339 in UTC with milliseconds.
 fn timestamp() -> [u8; 24] {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let (days, rest) = (now.as_secs() / 86_400, now.as_secs() % 86_400);
     let (year, month, day) = civil(days);
     let mut out = *b"1970-01-01T00:00:00.000Z";
@@ -306,7 +338,17 @@ fn common_time() -> Vec<u8> {
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let iso = timestamp();
     let month = (usize::from(iso[5] - b'0') * 10 + usize::from(iso[6] - b'0')).clamp(1, 12) - 1;
-    [&iso[8..10], b"/", &MONTHS[month * 3..month * 3 + 3], b"/", &iso[..4], b":", &iso[11..19], b" +0000"].concat()
+    [
+        &iso[8..10],
+        b"/",
+        &MONTHS[month * 3..month * 3 + 3],
+        b"/",
+        &iso[..4],
+        b":",
+        &iso[11..19],
+        b" +0000",
+    ]
+    .concat()
 }
 
 #[cfg(test)]
@@ -321,7 +363,10 @@ mod tests {
 
     #[test]
     fn hostile_bytes_are_escaped() {
-        assert_eq!(escaped(b"a\"b\\c\n\x1b[2J\xff\x7f"), "a\\\"b\\\\c\\u000a\\u001b[2J\\u00ff\\u007f");
+        assert_eq!(
+            escaped(b"a\"b\\c\n\x1b[2J\xff\x7f"),
+            "a\\\"b\\\\c\\u000a\\u001b[2J\\u00ff\\u007f"
+        );
     }
 
     #[test]

@@ -28,13 +28,18 @@ impl LogWriter {
     /// The thread could not be started.
     pub(crate) fn start() -> io::Result<LogWriter> {
         let (sender, receiver) = sync_channel(QUEUE);
-        thread::Builder::new().name("access-log".into()).spawn(move || run(&receiver))?;
+        thread::Builder::new()
+            .name("access-log".into())
+            .spawn(move || run(&receiver))?;
         Ok(LogWriter(sender))
     }
 
     /// Hands over a batch; false if it had to be dropped.
     pub(crate) fn write(&self, batch: Vec<u8>) -> bool {
-        !matches!(self.0.try_send(Message::Batch(batch)), Err(TrySendError::Full(_)))
+        !matches!(
+            self.0.try_send(Message::Batch(batch)),
+            Err(TrySendError::Full(_))
+        )
     }
 
     /// Changes the destination; waits for a place in the queue.
@@ -79,7 +84,9 @@ fn open(to: &str) -> Sink {
         path => match OpenOptions::new().create(true).append(true).open(path) {
             Ok(file) => Sink::File(file),
             Err(error) => {
-                eprintln!("frontdesk: access log {path}: {error}; nothing is logged until it can be opened (SIGUSR1 tries again)");
+                eprintln!(
+                    "frontdesk: access log {path}: {error}; nothing is logged until it can be opened (SIGUSR1 tries again)"
+                );
                 Sink::Off
             }
         },
@@ -89,7 +96,9 @@ fn open(to: &str) -> Sink {
 fn write(sink: &mut Sink, batch: &[u8]) {
     let result = match sink {
         Sink::Off => Ok(()),
-        Sink::Stdout => io::stdout().write_all(batch).and_then(|()| io::stdout().flush()),
+        Sink::Stdout => io::stdout()
+            .write_all(batch)
+            .and_then(|()| io::stdout().flush()),
         Sink::File(file) => file.write_all(batch),
     };
     // A full disk or a closed pipe must not fail one request: the records are lost, the next try may succeed.

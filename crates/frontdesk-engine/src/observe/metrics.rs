@@ -9,8 +9,8 @@ use rustc_hash::FxHashMap;
 
 /// Upper bounds of the duration buckets, in microseconds.
 pub const BUCKETS_US: [u64; 18] = [
-    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
-    2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
 ];
 
 /// A number that one thread changes.
@@ -44,7 +44,10 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     pub(crate) fn record(&self, us: u64) {
-        let bucket = BUCKETS_US.iter().position(|&bound| us <= bound).unwrap_or(BUCKETS_US.len());
+        let bucket = BUCKETS_US
+            .iter()
+            .position(|&bound| us <= bound)
+            .unwrap_or(BUCKETS_US.len());
         self.counts[bucket].add(1);
         self.sum_us.add(us);
     }
@@ -123,10 +126,13 @@ pub(crate) struct StatsKey {
     pub(crate) service: Box<str>,
 }
 
+/// Counters by the index of the thread that writes them.
+type PerThread = Vec<(usize, Arc<RouteStats>)>;
+
 /// All counters of a process; they outlive reloads, so that no number ever goes back.
 #[derive(Default)]
 pub(crate) struct Registry {
-    routes: Mutex<FxHashMap<StatsKey, Vec<(usize, Arc<RouteStats>)>>>,
+    routes: Mutex<FxHashMap<StatsKey, PerThread>>,
     threads: Mutex<Vec<Arc<ThreadStats>>>,
 }
 
@@ -146,15 +152,21 @@ impl Registry {
     /// New counters for a thread.
     pub(crate) fn thread(&self) -> Arc<ThreadStats> {
         let stats = Arc::new(ThreadStats::default());
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&stats));
+        self.threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::clone(&stats));
         stats
     }
 
     /// Every route's counters, sorted by name, one set per thread.
     pub(crate) fn routes(&self) -> Vec<(StatsKey, Vec<Arc<RouteStats>>)> {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let copy = |list: &Vec<(usize, Arc<RouteStats>)>| list.iter().map(|s| Arc::clone(&s.1)).collect();
-        let mut all: Vec<_> = routes.iter().map(|(key, list)| (key.clone(), copy(list))).collect();
+        let copy = |list: &PerThread| list.iter().map(|s| Arc::clone(&s.1)).collect();
+        let mut all: Vec<_> = routes
+            .iter()
+            .map(|(key, list)| (key.clone(), copy(list)))
+            .collect();
         drop(routes);
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
@@ -162,7 +174,10 @@ impl Registry {
 
     /// Every thread's counters.
     pub(crate) fn threads(&self) -> Vec<Arc<ThreadStats>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.threads
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Forgets counters of routes that the configuration no longer has and that are idle, so that
@@ -193,7 +208,10 @@ mod tests {
     #[test]
     fn counters_of_a_route_are_found_again() {
         let registry = Registry::default();
-        let key = StatsKey { route: "r".into(), service: "s".into() };
+        let key = StatsKey {
+            route: "r".into(),
+            service: "s".into(),
+        };
         registry.route(0, key.clone()).bytes_in.add(5);
         assert_eq!(registry.route(0, key.clone()).bytes_in.get(), 5);
         assert_eq!(registry.route(1, key).bytes_in.get(), 0);

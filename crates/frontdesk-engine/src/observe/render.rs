@@ -11,30 +11,118 @@ use super::metrics::{BUCKETS_US, Counter, Histogram, Registry, RouteStats, Stats
 
 /// Every metric family of a worker: name, type, help. The reference pages are made from this list.
 pub const METRICS: &[(&str, &str, &str)] = &[
-    ("frontdesk_requests_total", "counter", "Requests by route, service and status class."),
-    ("frontdesk_requests_in_flight", "gauge", "Requests being served."),
-    ("frontdesk_request_bytes_total", "counter", "Request body bytes received."),
-    ("frontdesk_response_bytes_total", "counter", "Response body bytes sent."),
-    ("frontdesk_request_duration_seconds", "histogram", "From the complete request head to the last byte sent."),
-    ("frontdesk_upstream_duration_seconds", "histogram", "From the choice of a target to its response head."),
+    (
+        "frontdesk_requests_total",
+        "counter",
+        "Requests by route, service and status class.",
+    ),
+    (
+        "frontdesk_requests_in_flight",
+        "gauge",
+        "Requests being served.",
+    ),
+    (
+        "frontdesk_request_bytes_total",
+        "counter",
+        "Request body bytes received.",
+    ),
+    (
+        "frontdesk_response_bytes_total",
+        "counter",
+        "Response body bytes sent.",
+    ),
+    (
+        "frontdesk_request_duration_seconds",
+        "histogram",
+        "From the complete request head to the last byte sent.",
+    ),
+    (
+        "frontdesk_upstream_duration_seconds",
+        "histogram",
+        "From the choice of a target to its response head.",
+    ),
     ("frontdesk_connections_open", "gauge", "Client connections."),
-    ("frontdesk_connections_accepted_total", "counter", "Client connections accepted."),
-    ("frontdesk_connections_shed_total", "counter", "Client connections refused because the worker was full."),
-    ("frontdesk_accept_errors_total", "counter", "Times accept failed, for want of descriptors for example."),
+    (
+        "frontdesk_connections_accepted_total",
+        "counter",
+        "Client connections accepted.",
+    ),
+    (
+        "frontdesk_connections_shed_total",
+        "counter",
+        "Client connections refused because the worker was full.",
+    ),
+    (
+        "frontdesk_accept_errors_total",
+        "counter",
+        "Times accept failed, for want of descriptors for example.",
+    ),
     ("frontdesk_tunnels_open", "gauge", "Upgraded connections."),
-    ("frontdesk_upstream_connections_opened_total", "counter", "Connections opened to targets."),
-    ("frontdesk_upstream_connections_reused_total", "counter", "Requests sent on a pooled connection."),
-    ("frontdesk_upstream_connections_idle", "gauge", "Pooled connections."),
-    ("frontdesk_retries_total", "counter", "Second and further attempts."),
-    ("frontdesk_mirrored_total", "counter", "Requests copied to a mirror."),
-    ("frontdesk_mirror_skipped_total", "counter", "Requests due for a mirror but not copied: body not whole, or too many in flight."),
-    ("frontdesk_fields_dropped_total", "counter", "Request fields dropped for an underscore in their name."),
-    ("frontdesk_access_log_dropped_total", "counter", "Access records dropped because the log could not be written in time."),
-    ("frontdesk_answers_total", "counter", "Answers and aborts of the gateway's own, by code."),
-    ("frontdesk_malformed_requests_total", "counter", "Requests refused by the codec, by fault."),
-    ("frontdesk_malformed_responses_total", "counter", "Upstream responses refused by the codec, by fault."),
-    ("frontdesk_snapshot_info", "gauge", "Always 1; the hash of the snapshot in force."),
-    ("frontdesk_build_info", "gauge", "Always 1; the engine's version."),
+    (
+        "frontdesk_upstream_connections_opened_total",
+        "counter",
+        "Connections opened to targets.",
+    ),
+    (
+        "frontdesk_upstream_connections_reused_total",
+        "counter",
+        "Requests sent on a pooled connection.",
+    ),
+    (
+        "frontdesk_upstream_connections_idle",
+        "gauge",
+        "Pooled connections.",
+    ),
+    (
+        "frontdesk_retries_total",
+        "counter",
+        "Second and further attempts.",
+    ),
+    (
+        "frontdesk_mirrored_total",
+        "counter",
+        "Requests copied to a mirror.",
+    ),
+    (
+        "frontdesk_mirror_skipped_total",
+        "counter",
+        "Requests due for a mirror but not copied: body not whole, or too many in flight.",
+    ),
+    (
+        "frontdesk_fields_dropped_total",
+        "counter",
+        "Request fields dropped for an underscore in their name.",
+    ),
+    (
+        "frontdesk_access_log_dropped_total",
+        "counter",
+        "Access records dropped because the log could not be written in time.",
+    ),
+    (
+        "frontdesk_answers_total",
+        "counter",
+        "Answers and aborts of the gateway's own, by code.",
+    ),
+    (
+        "frontdesk_malformed_requests_total",
+        "counter",
+        "Requests refused by the codec, by fault.",
+    ),
+    (
+        "frontdesk_malformed_responses_total",
+        "counter",
+        "Upstream responses refused by the codec, by fault.",
+    ),
+    (
+        "frontdesk_snapshot_info",
+        "gauge",
+        "Always 1; the hash of the snapshot in force.",
+    ),
+    (
+        "frontdesk_build_info",
+        "gauge",
+        "Always 1; the engine's version.",
+    ),
 ];
 
 type ThreadNumber = fn(&ThreadStats) -> &Counter;
@@ -45,8 +133,12 @@ const THREAD_NUMBERS: &[(&str, ThreadNumber)] = &[
     ("frontdesk_connections_shed_total", |t| &t.shed),
     ("frontdesk_accept_errors_total", |t| &t.accept_errors),
     ("frontdesk_tunnels_open", |t| &t.tunnels),
-    ("frontdesk_upstream_connections_opened_total", |t| &t.upstream_opened),
-    ("frontdesk_upstream_connections_reused_total", |t| &t.upstream_reused),
+    ("frontdesk_upstream_connections_opened_total", |t| {
+        &t.upstream_opened
+    }),
+    ("frontdesk_upstream_connections_reused_total", |t| {
+        &t.upstream_reused
+    }),
     ("frontdesk_upstream_connections_idle", |t| &t.upstream_idle),
     ("frontdesk_retries_total", |t| &t.retries),
     ("frontdesk_mirrored_total", |t| &t.mirrored),
@@ -95,23 +187,40 @@ pub(crate) fn prometheus(registry: &Registry, hash: &str) -> String {
     }
     faults(&mut out, &threads);
     header(&mut out, "frontdesk_snapshot_info");
-    let _ = writeln!(out, "frontdesk_snapshot_info{{hash=\"{}\"}} 1", escape(hash));
+    let _ = writeln!(
+        out,
+        "frontdesk_snapshot_info{{hash=\"{}\"}} 1",
+        escape(hash)
+    );
     header(&mut out, "frontdesk_build_info");
-    let _ = writeln!(out, "frontdesk_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(
+        out,
+        "frontdesk_build_info{{version=\"{}\"}} 1",
+        env!("CARGO_PKG_VERSION")
+    );
     out
 }
 
 fn header(out: &mut String, name: &str) {
-    let (_, kind, help) = METRICS.iter().find(|m| m.0 == name).unwrap_or(&("", "untyped", ""));
+    let (_, kind, help) = METRICS
+        .iter()
+        .find(|m| m.0 == name)
+        .unwrap_or(&("", "untyped", ""));
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
 fn labels(key: &StatsKey) -> String {
-    format!("route=\"{}\",service=\"{}\"", escape(&key.route), escape(&key.service))
+    format!(
+        "route=\"{}\",service=\"{}\"",
+        escape(&key.route),
+        escape(&key.service)
+    )
 }
 
 fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 fn requests(out: &mut String, routes: &[(StatsKey, Vec<Arc<RouteStats>>)]) {
@@ -120,7 +229,10 @@ fn requests(out: &mut String, routes: &[(StatsKey, Vec<Arc<RouteStats>>)]) {
         for class in 0..5 {
             let sum: u64 = stats.iter().map(|s| s.requests[class].get()).sum();
             let (labels, class) = (labels(key), class + 1);
-            let _ = writeln!(out, "frontdesk_requests_total{{{labels},status=\"{class}xx\"}} {sum}");
+            let _ = writeln!(
+                out,
+                "frontdesk_requests_total{{{labels},status=\"{class}xx\"}} {sum}"
+            );
         }
     }
 }
@@ -134,7 +246,10 @@ fn write_histogram(
 ) {
     let mut total = 0;
     for (index, bound) in BUCKETS_US.iter().map(Some).chain([None]).enumerate() {
-        total += stats.iter().map(|s| histogram(s).counts[index].get()).sum::<u64>();
+        total += stats
+            .iter()
+            .map(|s| histogram(s).counts[index].get())
+            .sum::<u64>();
         let le = bound.map_or("+Inf".to_owned(), |us| format!("{}", *us as f64 / 1e6));
         let _ = writeln!(out, "{name}_bucket{{{labels},le=\"{le}\"}} {total}");
     }
@@ -151,23 +266,48 @@ fn faults(out: &mut String, threads: &[Arc<ThreadStats>]) {
         }
     };
     let codes = Code::all()
-        .map(|code| (code.name(), threads.iter().map(|t| t.codes.of(code).get()).sum()))
+        .map(|code| {
+            (
+                code.name(),
+                threads.iter().map(|t| t.codes.of(code).get()).sum(),
+            )
+        })
         .collect();
     family("frontdesk_answers_total", "code", codes);
     let sum = |of: fn(&ThreadStats, Fault) -> &Counter| {
-        let all = |&fault: &Fault| (fault.code(), threads.iter().map(|t| of(t, fault).get()).sum());
+        let all = |&fault: &Fault| {
+            (
+                fault.code(),
+                threads.iter().map(|t| of(t, fault).get()).sum(),
+            )
+        };
         Fault::ALL.iter().map(all).collect()
     };
-    family("frontdesk_malformed_requests_total", "fault", sum(|t, f| t.request_faults.of(f)));
-    family("frontdesk_malformed_responses_total", "fault", sum(|t, f| t.response_faults.of(f)));
+    family(
+        "frontdesk_malformed_requests_total",
+        "fault",
+        sum(|t, f| t.request_faults.of(f)),
+    );
+    family(
+        "frontdesk_malformed_responses_total",
+        "fault",
+        sum(|t, f| t.response_faults.of(f)),
+    );
 }
 
 /// Totals and routes for `frontdesk status` and `frontdesk top`.
 pub(crate) fn stats_json(registry: &Registry, hash: &str, thread_count: usize) -> Vec<u8> {
     let threads = registry.threads();
     let total = |number: ThreadNumber| threads.iter().map(|t| number(t).get()).sum::<u64>();
-    let routes: Vec<_> = registry.routes().iter().map(|(key, stats)| route_json(key, stats)).collect();
-    let in_flight: u64 = routes.iter().filter_map(|route| route["in_flight"].as_u64()).sum();
+    let routes: Vec<_> = registry
+        .routes()
+        .iter()
+        .map(|(key, stats)| route_json(key, stats))
+        .collect();
+    let in_flight: u64 = routes
+        .iter()
+        .filter_map(|route| route["in_flight"].as_u64())
+        .sum();
     let value = json!({
         "hash": hash,
         "threads": thread_count,
@@ -185,9 +325,12 @@ pub(crate) fn stats_json(registry: &Registry, hash: &str, thread_count: usize) -
 
 fn route_json(key: &StatsKey, stats: &[Arc<RouteStats>]) -> serde_json::Value {
     let sum = |number: &dyn Fn(&RouteStats) -> u64| stats.iter().map(|s| number(s)).sum::<u64>();
-    let requests: Vec<u64> = (0..5).map(|class| sum(&|s| s.requests[class].get())).collect();
-    let counts: Vec<u64> =
-        (0..=BUCKETS_US.len()).map(|bucket| sum(&|s| s.duration.counts[bucket].get())).collect();
+    let requests: Vec<u64> = (0..5)
+        .map(|class| sum(&|s| s.requests[class].get()))
+        .collect();
+    let counts: Vec<u64> = (0..=BUCKETS_US.len())
+        .map(|bucket| sum(&|s| s.duration.counts[bucket].get()))
+        .collect();
     json!({
         "route": key.route,
         "service": key.service,
@@ -207,25 +350,43 @@ mod tests {
     fn every_family_is_described_and_every_description_is_used() {
         let registry = Registry::default();
         registry.thread().accepted.add(3);
-        let key = StatsKey { route: "a\"b".into(), service: "s".into() };
+        let key = StatsKey {
+            route: "a\"b".into(),
+            service: "s".into(),
+        };
         registry.route(0, key).requests[1].add(7);
         let text = prometheus(&registry, "abc");
         for (name, kind, _) in METRICS {
-            assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name} is not rendered");
+            assert!(
+                text.contains(&format!("# TYPE {name} {kind}\n")),
+                "{name} is not rendered"
+            );
         }
         assert_eq!(text.matches("# TYPE").count(), METRICS.len());
-        assert!(text.contains("frontdesk_requests_total{route=\"a\\\"b\",service=\"s\",status=\"2xx\"} 7\n"));
+        assert!(text.contains(
+            "frontdesk_requests_total{route=\"a\\\"b\",service=\"s\",status=\"2xx\"} 7\n"
+        ));
         assert!(text.contains("frontdesk_connections_accepted_total 3\n"));
     }
 
     #[test]
     fn buckets_are_cumulative() {
         let registry = Registry::default();
-        let stats = registry.route(0, StatsKey { route: "r".into(), service: "s".into() });
+        let stats = registry.route(
+            0,
+            StatsKey {
+                route: "r".into(),
+                service: "s".into(),
+            },
+        );
         stats.duration.record(90);
         stats.duration.record(1_500_000);
         let text = prometheus(&registry, "");
-        assert!(text.contains("duration_seconds_bucket{route=\"r\",service=\"s\",le=\"0.0001\"} 1\n"));
-        assert!(text.contains("duration_seconds_bucket{route=\"r\",service=\"s\",le=\"+Inf\"} 2\n"));
+        assert!(
+            text.contains("duration_seconds_bucket{route=\"r\",service=\"s\",le=\"0.0001\"} 1\n")
+        );
+        assert!(
+            text.contains("duration_seconds_bucket{route=\"r\",service=\"s\",le=\"+Inf\"} 2\n")
+        );
     }
 }

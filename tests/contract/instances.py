@@ -7,9 +7,9 @@ import types
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Le, MaxLen, MinLen
-from frontdesk.snapshot.model import Model
 
 from frontdesk.snapshot.codec import schema_hash
+from frontdesk.snapshot.model import Model
 
 KINDS = ("minimal", "full", "boundary")
 ODD_TEXT = 'ä"\\/\u2028\x00\x1f\x7f😀 {}'

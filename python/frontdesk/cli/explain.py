@@ -39,7 +39,7 @@ def explain(
         print_json(answer)
     else:
         # Imported here: rich's tables are not needed for JSON.
-        from frontdesk.cli.explain_text import render  # noqa: PLC0415
+        from frontdesk.cli.explain_text import render
 
         stdout().print(render(answer))
 

@@ -22,7 +22,7 @@ def body_is(gateway: Gateway, text: str) -> bool:
 
 
 def test_by_command(gateway_of: Callable[..., Gateway]) -> None:
-    gateway = gateway_of(answering("one"))
+    gateway = gateway_of(answering("one"), watch=False)
     done = gateway.reload(answering("two"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"applied: {gateway.status_json()['hash']}")
@@ -30,7 +30,7 @@ def test_by_command(gateway_of: Callable[..., Gateway]) -> None:
 
 
 def test_by_command_without_a_change(gateway_of: Callable[..., Gateway]) -> None:
-    gateway = gateway_of(answering("one"))
+    gateway = gateway_of(answering("one"), watch=False)
     before = gateway.status_json()["hash"]
     done = gateway.reload()
     assert done.returncode == 0
@@ -38,7 +38,7 @@ def test_by_command_without_a_change(gateway_of: Callable[..., Gateway]) -> None
 
 
 def test_by_signal(gateway_of: Callable[..., Gateway], tmp_path: Path) -> None:
-    gateway = gateway_of(answering("one"))
+    gateway = gateway_of(answering("one"), watch=False)
     gateway.write(answering("two"))
     gateway.kill(signal.SIGHUP)
     eventually(lambda: body_is(gateway, "two"))
@@ -108,6 +108,7 @@ def test_folder_of_files(gateway_of: Callable[..., Gateway]) -> None:
     gateway.file.rename(parts / "10-base.yaml")
     gateway.file = parts
     gateway.start()
+    gateway.wait_ready()
     more = 'version: 1\nroutes:\n  more: {match: {path: /more}, respond: {body: "more"}}\n'
     (parts / "20-more.yaml").write_text(more)
     eventually(lambda: gateway.get("/more").body == b"more")
@@ -132,7 +133,7 @@ def test_under_load(gateway_of: Callable[..., Gateway], upstream: RecordingUpstr
 
 
 def test_under_load_without_keep_alive(gateway_of: Callable[..., Gateway]) -> None:
-    gateway = gateway_of(answering("0"), workers=2)
+    gateway = gateway_of(answering("0"), workers=2, watch=False)
     with Load(gateway.port, keep_alive=False) as load:
         for number in range(1, 11):
             assert gateway.reload(answering(str(number))).returncode == 0
@@ -141,7 +142,7 @@ def test_under_load_without_keep_alive(gateway_of: Callable[..., Gateway]) -> No
 
 
 def test_listener_comes_and_goes_under_load(gateway_of: Callable[..., Gateway]) -> None:
-    gateway = gateway_of(answering("one"), workers=2, threads=2)
+    gateway = gateway_of(answering("one"), workers=2, threads=2, watch=False)
     extra = free_port()
     more = answering("two", listeners={"web": {}, "extra": {"address": f"127.0.0.1:{extra}"}})
     with Load(gateway.port, keep_alive=False) as load:
@@ -156,7 +157,7 @@ def test_listener_comes_and_goes_under_load(gateway_of: Callable[..., Gateway]) 
 
 
 def test_listener_moves_to_another_port(gateway_of: Callable[..., Gateway]) -> None:
-    gateway = gateway_of(answering("one"))
+    gateway = gateway_of(answering("one"), watch=False)
     old, new = gateway.port, free_port()
     moved = answering("two", listeners={"web": {"address": f"127.0.0.1:{new}"}})
     done = gateway.reload(moved)
@@ -167,7 +168,7 @@ def test_listener_moves_to_another_port(gateway_of: Callable[..., Gateway]) -> N
 
 
 def test_listener_is_renamed_on_its_port(gateway_of: Callable[..., Gateway]) -> None:
-    gateway = gateway_of(answering("one"), threads=2)
+    gateway = gateway_of(answering("one"), threads=2, watch=False)
     address = {"address": f"127.0.0.1:{gateway.port}"}
     with Load(gateway.port, keep_alive=False) as load:
         assert gateway.reload(answering("two", listeners={"main": address})).returncode == 0
@@ -190,7 +191,7 @@ def test_status_page_moves(gateway_of: Callable[..., Gateway]) -> None:
 def test_number_of_workers_is_kept_until_the_next_start(
     gateway_of: Callable[..., Gateway],
 ) -> None:
-    gateway = gateway_of(answering("one"))
+    gateway = gateway_of(answering("one"), watch=False)
     done = gateway.reload(answering("two", process={"workers": 2, "threads": 1}))
     assert done.returncode == 0
     assert "process.workers: 2 takes effect at the next start; 1 now" in done.stderr
@@ -199,7 +200,7 @@ def test_number_of_workers_is_kept_until_the_next_start(
 
 
 def test_counts(gateway_of: Callable[..., Gateway]) -> None:
-    gateway = gateway_of(answering("one"))
+    gateway = gateway_of(answering("one"), watch=False)
     gateway.reload(answering("two"))
     gateway.reload()
     gateway.reload("version: 2\n")

@@ -36,7 +36,7 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def gateway(module_gateway: Callable[..., Gateway]) -> Iterator[Gateway]:
-    yield module_gateway(answering("good"))
+    yield module_gateway(answering("good"), watch=False)
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())

@@ -71,11 +71,12 @@ def test_status_page_is_strict(gateway: Gateway, sent: bytes, status: int) -> No
 
 
 def test_status_page_under_many_open_connections(gateway: Gateway) -> None:
-    """Idle connections beyond its bound are closed; it answers again when they are gone."""
+    """Idle connections beyond its bound give way, the oldest first."""
     idle = [Connection(gateway.status_port) for _ in range(100)]
+    assert gateway.status("/healthz") == 200
+    assert idle[0].is_closed()
     for connection in idle:
         connection.close()
-    assert gateway.status("/healthz") == 200
 
 
 def test_status_command(gateway: Gateway) -> None:
@@ -108,8 +109,7 @@ def test_top_once(gateway: Gateway) -> None:
     assert shown.returncode == 0, shown.stderr
     assert "all" in shown.stdout
     routes = json.loads(gateway.cli("top", "-o", "json", *at).stdout)
-    assert [route["route"] for route in routes] == ["all"]
-    assert routes[0]["error_ratio"] == 0
+    assert {route["route"]: route["error_ratio"] for route in routes}["all"] == 0
 
 
 @pytest.mark.parametrize("command", ["status", "reload", "top"])

@@ -57,7 +57,7 @@ def test_ready_reload_stop(
     gateway_of: Callable[..., Gateway], manager: Manager, tmp_path: Path
 ) -> None:
     env = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
-    gateway = gateway_of(answering("one"), env=env)
+    gateway = gateway_of(answering("one"), env=env, watch=False)
     eventually(lambda: manager.heard("READY"))
     assert not manager.heard("RELOADING")
     first = gateway.status_json()["hash"]
@@ -113,7 +113,8 @@ import os, sys
 fds = [int(fd) for fd in sys.argv[1].split(",")]
 moved = [os.dup(fd) for fd in fds]
 for at, fd in enumerate(moved):
-    os.dup2(fd, 3 + at, inheritable=True)
+    os.dup2(fd, 3 + at)
+    os.set_inheritable(3 + at, True)
 os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(fds)), "LISTEN_FDNAMES": sys.argv[2]}
 os.execv(sys.argv[3], sys.argv[3:])
 """

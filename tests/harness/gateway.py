@@ -35,6 +35,7 @@ class Gateway:
         workers, threads: written to `process` of a mapping.
         env: additional environment variables.
         args: additional arguments of `frontdesk run`.
+        watch: false to reload only when asked to.
         wait_ready: false to return at once after the start.
         folder: keep configuration and state there instead of in a new temporary folder.
     """
@@ -48,6 +49,7 @@ class Gateway:
         env: Mapping[str, str] | None = None,
         args: tuple[str, ...] = (),
         wait_ready: bool = True,
+        watch: bool = True,
         folder: Path | None = None,
         preexec: Any = None,
     ) -> None:
@@ -62,7 +64,8 @@ class Gateway:
         self.status_port = free_port()
         self.workers, self.threads = workers, threads
         self._env = {**os.environ, **(env or {})}
-        self._args, self._wait_ready, self._preexec = args, wait_ready, preexec
+        self._args = (*args, "--watch" if watch else "--no-watch")
+        self._wait_ready, self._preexec = wait_ready, preexec
         self._stderr_file = self.folder / "stderr.log"
         self._stdout_file = self.folder / "stdout.log"
         self._process: subprocess.Popen[bytes] | None = None

@@ -121,6 +121,7 @@ class RecordingUpstream:
         self._answers: list[Answer] = list(answers) or [ok()]
         self._next = 0
         self._accepted = 0
+        self._epoch = 0
         self._early = early
         self._on_connect = on_connect
         self._lock = threading.Lock()
@@ -176,6 +177,7 @@ class RecordingUpstream:
         """Close every open connection from this side, as a server that restarts does."""
         with self._lock:
             sockets = list(self._open)
+            self._epoch += 1
         for sock in sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -245,6 +247,13 @@ class RecordingUpstream:
         script = answer(recorded) if callable(answer) else answer
         return [script] if isinstance(script, bytes | Stall | Truncate | Reset | Drip) else script
 
+    def _stall(self, seconds: float) -> None:
+        """Wait; `close_idle` and `stop` end it early."""
+        epoch, until = self._epoch, time.monotonic() + seconds
+        while epoch == self._epoch and time.monotonic() < until:
+            if self._stopping.wait(0.02):
+                return
+
     def _play(self, sock: socket.socket, steps: Iterable[Step]) -> bool:
         """Send one script; false when it ended the connection."""
         for step in steps:
@@ -252,7 +261,7 @@ class RecordingUpstream:
                 sock.sendall(step)
             elif isinstance(step, Stall):
                 sock.sendall(step.first)
-                self._stopping.wait(step.seconds)
+                self._stall(step.seconds)
             elif isinstance(step, Drip):
                 for at in range(0, len(step.data), step.size):
                     sock.sendall(step.data[at : at + step.size])

@@ -25,6 +25,10 @@ LastGood = Annotated[
         help="Serve the last good configuration when this one is broken at the start.",
     ),
 ]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch/--no-watch", help="Reload when the configuration changes on disk."),
+]
 
 
 def run(
@@ -32,15 +36,17 @@ def run(
     state_dir: StateDir = None,
     run_dir: RunDir = None,
     last_good: LastGood = True,
+    watch: Watch = True,
 ) -> None:
     """Run the gateway until it is told to stop.
 
     Signals: SIGHUP reloads, SIGTERM or Ctrl-C drains and stops, SIGQUIT (or a second Ctrl-C) stops
-    at once, SIGUSR1 reopens log files. Changes of the file are noticed by themselves.
+    at once, SIGUSR1 reopens log files.
     """
     # Not resolved: a symbolic link may be swapped for another while the gateway runs.
     absolute = Path(os.path.abspath(file))
-    options = RunOptions(str(absolute), places_for(absolute, run_dir, state_dir), last_good)
+    places = places_for(absolute, run_dir, state_dir)
+    options = RunOptions(str(absolute), places, last_good, watch)
     # The command line's libraries would stay in the supervisor's memory for ever; a fresh interpreter
     # of the same pid has none of them. -P keeps the working directory out of the import path.
     command = [sys.executable, "-P", "-m", "frontdesk.control.supervisor", *options.arguments()]

@@ -80,7 +80,7 @@ def _table(before: Sample, after: Sample, rows: int) -> Table:
 def _cells(rate: RouteRate) -> tuple[str | Text, ...]:
     errors = Text(f"{rate.error_ratio:.1%}", style="red" if rate.error_ratio > 0.01 else "")
     return (
-        rate.route,
+        rate.route or "(no route)",
         rate.service,
         f"{rate.requests_per_second:,.1f}",
         errors,

@@ -21,7 +21,11 @@ class Activated:
             return
         for at in range(int(count)):
             os.set_inheritable(_FIRST + at, False)
-            sock = socket.socket(fileno=_FIRST + at)
+            try:
+                sock = socket.socket(fileno=_FIRST + at)
+            except OSError:
+                # A unit may hand over FIFOs and files too; they are not for us.
+                continue
             if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type & socket.SOCK_STREAM:
                 self._sockets.append((names[at] if at < len(names) else "", sock))
 

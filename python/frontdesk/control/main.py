@@ -65,7 +65,7 @@ class Control:
         await asyncio.gather(self._follow_file(), self._follow_signals())
 
     async def _follow_file(self) -> None:
-        while True:
+        while self._options.watch:
             await self._watcher.changed()
             await self._reloader.reload("file change")
 

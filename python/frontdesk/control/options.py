@@ -15,16 +15,19 @@ class RunOptions:
     file: absolute path of the configuration, a file or a folder.
     places: run and state dir.
     last_good: whether the last good configuration may be served when the current one is broken.
+    watch: whether a change of the file is reason enough to reload it.
     """
 
     file: str
     places: Places
     last_good: bool
+    watch: bool
 
     def arguments(self) -> list[str]:
         """The arguments from which `parse` makes an equal object."""
         places = ["--run-dir", str(self.places.run), "--state-dir", str(self.places.state)]
-        return ["--file", self.file, *places, "--last-good", "1" if self.last_good else "0"]
+        switches = ["--last-good", str(int(self.last_good)), "--watch", str(int(self.watch))]
+        return ["--file", self.file, *places, *switches]
 
     @classmethod
     def parse(cls, arguments: Sequence[str]) -> RunOptions:
@@ -34,6 +37,7 @@ class RunOptions:
             file=given["--file"],
             places=Places(Path(given["--run-dir"]), Path(given["--state-dir"])),
             last_good=given["--last-good"] == "1",
+            watch=given["--watch"] == "1",
         )
 
 

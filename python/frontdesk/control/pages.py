@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 
-import frontdesk
 from frontdesk.control import exposition
 from frontdesk.control.crew import Crew
 from frontdesk.control.exposition import family
@@ -96,10 +95,6 @@ class Pages:
             family(
                 "frontdesk_worker_restarts_total", "counter",
                 "Workers started in place of one that had ended.", [({}, restarts)],
-            ),
-            family(
-                "frontdesk_build_info", "gauge", "The version that runs.",
-                [({"version": frontdesk.__version__}, 1.0)],
             ),
         ]  # fmt: skip
         return "".join(parts)

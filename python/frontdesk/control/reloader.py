@@ -46,6 +46,7 @@ class Reloader:
         self._options, self._boss, self._crew = options, boss, crew
         self._watcher, self._status = watcher, status
         self._rollout = Rollout(boss, crew)
+        self._schema_hash = ""
         self._lock = asyncio.Lock()
 
     @property
@@ -104,6 +105,7 @@ class Reloader:
             self._watcher.mark()
             outcome = await asyncio.to_thread(compile_in_child, self._options.file)
             self._watcher.watch(outcome.watched)
+            self._schema_hash = outcome.schema_hash
             report = await self._judge(cause, outcome)
             seconds = round(time.monotonic() - begun, 3)
             self.last = dataclasses.replace(report, seconds=seconds)
@@ -229,7 +231,17 @@ class Reloader:
         except store.StoreError as error:
             log.error("the last good configuration cannot be read", error=str(error))
             return None
-        return Compiled(found[0], found[1], {}) if found else None
+        if found is None:
+            return None
+        meta, snapshot = found
+        if self._schema_hash not in ("", meta.schema_hash):
+            log.error(
+                "the last good configuration is of another version of Frontdesk and cannot be used",
+                its_schema=meta.schema_hash,
+                our_schema=self._schema_hash,
+            )
+            return None
+        return Compiled(meta, snapshot, {})
 
 
 def _tell(report: Report) -> None:

@@ -1,7 +1,7 @@
 """The status listener: /healthz, /readyz and /metrics over a deliberately tiny HTTP/1.1.
 
-It answers GET and HEAD, reads at most 8 KiB in 5 s, closes after each answer, and serves a bounded number of
-connections, so that nothing sent to it can cost control more than that.
+It answers GET and HEAD, reads at most 8 KiB in 5 s, closes after each answer, and keeps a bounded number of
+connections, of which the oldest must go, so that nothing sent to it can cost control more than that.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class StatusPage:
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
         self._server: asyncio.Server | None = None
-        self._open = 0
+        self._open: dict[asyncio.StreamWriter, None] = {}
 
     async def serve(self, sock: socket.socket | None) -> None:
         """Serve on a listening socket from now on (None: not at all) and close the one before."""
@@ -57,16 +57,19 @@ class StatusPage:
             old.close()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+        if len(self._open) >= MAX_CONNECTIONS:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.transport.abort()
+        self._open[writer] = None
         try:
-            if self._open <= MAX_CONNECTIONS:
-                page, with_body = await self._exchange(reader)
-                writer.write(_render(page, with_body=with_body))
-                await asyncio.wait_for(writer.drain(), TIMEOUT)
+            page, with_body = await self._exchange(reader)
+            writer.write(_render(page, with_body=with_body))
+            await asyncio.wait_for(writer.drain(), TIMEOUT)
         except (OSError, TimeoutError):
             writer.transport.abort()
         finally:
-            self._open -= 1
+            self._open.pop(writer, None)
             with contextlib.suppress(OSError):
                 writer.close()
 

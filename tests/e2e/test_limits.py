@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from typing import Any
 
 import psutil
 import pytest
@@ -42,17 +43,17 @@ def head(*lines: str, target: str = "/x") -> bytes:
     return "\r\n".join([f"GET {target} HTTP/1.1", "Host: a.test", *lines, "", ""]).encode()
 
 
-TOO_LARGE = {
+TOO_LARGE: dict[str, Any] = {
     "small-head": ("small", head("X-A: " + "a" * 2100), 431),
     "small-head-many-short": ("small", head(*["X-Abcdefghijklmnop: " + "a" * 120] * 17), 431),
     "small-fields": ("small", head(*["X-A: a"] * 25), 431),
     "small-target": ("small", head(target="/" + "a" * 300), 414),
     "small-query": ("small", head(target="/x?" + "a" * 300), 414),
-    "small-method": ("small", b"A" * 3000 + head(), 400),
+    "small-method": ("small", b"A" * 3000 + head(), 400, 431, 501),
     "small-endless-line": ("small", b"GET /" + b"a" * 5000, 414),
     "small-endless-field": ("small", b"GET / HTTP/1.1\r\nHost: a.test\r\nX-A: " + b"a" * 5000, 431),
     "small-endless-name": ("small", b"GET / HTTP/1.1\r\nHost: a.test\r\n" + b"a" * 5000, 431),
-    "small-empty-lines": ("small", b"\r\n" * 3000, 431),
+    "small-empty-lines": ("small", b"\r\n" * 3000, 400, 431),
     "usual-head": ("usual", head("X-A: " + "a" * 33_000), 431),
     "usual-fields": ("usual", head(*["X-A: a"] * 101), 431),
     "usual-target": ("usual", head(target="/" + "a" * 8200), 414),
@@ -68,12 +69,12 @@ TOO_LARGE = {
 def test_head_too_large(
     name: str, small: Gateway, usual: Gateway, shared_upstream: RecordingUpstream
 ) -> None:
-    which, data, status = TOO_LARGE[name]
+    which, data, *statuses = TOO_LARGE[name]
     shared_upstream.clear()
     with Connection((small if which == "small" else usual).port) as client:
         send_all(client, data)
         response = client.response()
-        assert response.status in ({status, 431} if status == 400 else {status, status})
+        assert response.status in statuses
         assert client.is_closed()
     assert hostile_requests(shared_upstream) == []
 
@@ -103,10 +104,14 @@ SLOW_HEADS = {
 
 @pytest.mark.parametrize("name", SLOW_HEADS)
 def test_slow_head_is_ended(name: str, small: Gateway, shared_upstream: RecordingUpstream) -> None:
-    """Progress does not prolong it: the whole head has one deadline. 408, or a silent close."""
+    """Progress does not prolong it: the whole head has one deadline. 408, or a silent close.
+
+    Empty lines are refused sooner: a few are skipped, a stream of them is no request.
+    """
     shared_upstream.clear()
     answer = raw(small.port, SLOW_HEADS[name], pause=0.03, timeout=20)
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 408 ")
+    status = b"HTTP/1.1 400 " if name == "empty-lines" else b"HTTP/1.1 408 "
+    assert answer == b"" or answer.startswith(status)
     assert hostile_requests(shared_upstream) == []
 
 
@@ -208,7 +213,7 @@ def test_too_large_body_is_refused_before_it_is_asked_for(usual: Gateway) -> Non
 
 def open_connections(gateway: Gateway) -> int:
     """Client connections as the gateway counts them."""
-    return int(gateway.status_json()["connections"]["open"])
+    return int(gateway.metric("frontdesk_connections_open"))
 
 
 def test_connections_over_the_limit_are_shed_and_then_taken_again(

@@ -186,11 +186,13 @@ def test_both_directions_at_once(gateway_of: Callable[..., Gateway]) -> None:
         while b"\r\n\r\n" not in data:
             data += sock.recv(65536)
         sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        while piece := sock.recv(65536):
+        piece = data.partition(b"\r\n\r\n")[2]
+        while piece := piece or sock.recv(65536):
             sock.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
             if piece.endswith(b"0\r\n\r\n"):
                 sock.sendall(b"0\r\n\r\n")
                 return
+            piece = b""
 
     with RecordingUpstream(on_connect=echo) as upstream:
         gateway = gateway_of(config(upstream.url))

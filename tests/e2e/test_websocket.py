@@ -6,12 +6,14 @@ import base64
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 
 import pytest
 import websockets.sync.client as ws_client
 import websockets.sync.server as ws_server
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
 
 from tests.harness import Connection, Gateway, RecordingUpstream, eventually, ok
 
@@ -35,10 +37,18 @@ def _serve(connection: ws_server.ServerConnection) -> None:
         connection.send(message)
 
 
+def _chat_if_offered(
+    _: ws_server.ServerConnection, offered: Sequence[Subprotocol]
+) -> Subprotocol | None:
+    return Subprotocol("chat") if "chat" in offered else None
+
+
 @pytest.fixture(scope="module")
 def echo_port() -> Iterator[int]:
     """A real WebSocket server, not ours."""
-    server = ws_server.serve(_serve, "127.0.0.1", 0, max_size=None, subprotocols=["chat"])  # type: ignore[list-item]
+    server = ws_server.serve(
+        _serve, "127.0.0.1", 0, max_size=None, select_subprotocol=_chat_if_offered
+    )
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server.socket.getsockname()[1]
@@ -78,7 +88,7 @@ def test_messages_pass_both_ways(gateway: Gateway) -> None:
     with ws_client.connect(
         f"ws://127.0.0.1:{gateway.port}/echo",
         max_size=None,
-        subprotocols=["chat"],  # type: ignore[list-item]
+        subprotocols=[Subprotocol("chat")],
     ) as socket_:
         assert socket_.subprotocol == "chat"
         for message in ("hello", "", "\u00e4\u20ac", b"\0\xff", os.urandom(70_000)):
@@ -105,12 +115,11 @@ def test_close_code_passes(gateway: Gateway) -> None:
 
 def test_many_at_once(gateway: Gateway) -> None:
     url = f"ws://127.0.0.1:{gateway.port}/echo"
-    sockets = [ws_client.connect(url) for _ in range(30)]
-    for number, socket_ in enumerate(sockets):
-        socket_.send(str(number))
-    assert [s.recv(timeout=10) for s in sockets] == [str(n) for n in range(30)]
-    for socket_ in sockets:
-        socket_.close()
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(ws_client.connect(url)) for _ in range(30)]
+        for number, socket_ in enumerate(sockets):
+            socket_.send(str(number))
+        assert [s.recv(timeout=10) for s in sockets] == [str(n) for n in range(30)]
 
 
 def test_refused_handshake_is_an_ordinary_answer(

@@ -33,6 +33,8 @@ CASES = [
      'found "keep", expected one of drop, refuse or allow', ""),
     ('listeners: {web: {address: ":80", proxy_protocol: yes}}', 5, 51,
      "listeners.web.proxy_protocol", 'found "yes", expected true or false', ""),
+    ('listeners: {web: {address: ":80", proxy_protocol: true}}', 5, 13, "listeners.web",
+     "no proxy is trusted", "trusted_proxies"),
     ('listeners: {web: {address: ":80", limits: {head_size: 64KB}}}', 5, 55,
      "listeners.web.limits.head_size", "expected a size", "64KiB"),
     ('listeners: {web: {address: ":80", limits: {head_size: 2MiB}}}', 5, 55,

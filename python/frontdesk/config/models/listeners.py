@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from frontdesk.fields.addresses import Address, ListenAddress
-from frontdesk.fields.base import Settings, default
+from frontdesk.fields.base import Settings, contradiction, default
 from frontdesk.fields.checked import Cidr
 from frontdesk.fields.units import (
     ByteRate,
@@ -18,6 +18,9 @@ from frontdesk.fields.units import (
     parse_rate,
     parse_size,
 )
+
+if TYPE_CHECKING:
+    from typing import Self
 
 HeadSize = Annotated[Size, between("1KiB", "1MiB")]
 TargetSize = Annotated[Size, between("64B", "1MiB")]
@@ -99,6 +102,15 @@ class Listener(Settings):
         default=True, description="Whether empty segments of a path are merged: `//a` becomes `/a`."
     )
     limits: Limits = Field(default_factory=Limits, description="What one connection may take.")
+
+    @model_validator(mode="after")
+    def _proxy_protocol_has_senders(self) -> Self:
+        if self.proxy_protocol and not self.trusted_proxies:
+            raise contradiction(
+                "proxy_protocol is on, but no proxy is trusted to send it",
+                "name the proxies in trusted_proxies",
+            )
+        return self
 
 
 def default_listeners() -> dict[str, Listener]:

@@ -73,7 +73,7 @@ pub fn explain(
     let mut out = request_json(&ex);
     describe(&mut out, &decision, place, &ex, &build);
     if let (Decision::Forward(forward), Some(_)) = (&decision, place.route) {
-        out["upstream"] = upstream_json(&ex, &build, forward, place.rule, &listener, &thread);
+        out["upstream"] = upstream_json(&ex, &build, forward, &listener, &thread);
         out["targets"] = targets_json(&build, forward);
     }
     out["rules"] = rules_json(&snapshot, &build, &ex);
@@ -226,7 +226,6 @@ fn upstream_json(
     ex: &Exchange,
     build: &Build,
     forward: &Forward,
-    rule: u32,
     listener: &ListenerConfig,
     thread: &Thread,
 ) -> Value {
@@ -246,9 +245,7 @@ fn upstream_json(
         &mut out,
         &RequestParts {
             ex,
-            build,
             forward,
-            rule,
             service,
             target,
             listener,

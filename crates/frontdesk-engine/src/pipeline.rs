@@ -2,7 +2,7 @@
 
 use frontdesk_http::{Framing, Method, TargetForm};
 use frontdesk_policies::{Code, Exchange, Flow, Rejection, Response};
-use frontdesk_router::{Captures, Found};
+use frontdesk_router::{Found, PathFault};
 
 use crate::answer::Answer;
 use crate::build::{Action, Build, Forward, ListenerConfig, Route, render};
@@ -68,7 +68,10 @@ pub(crate) async fn decide<'b>(
     }
     // 7. The route's action.
     match &route.action {
-        Action::Forward(forward) => Decision::Forward(forward),
+        Action::Forward(forward) => match rewrite(ex, build, place.rule) {
+            Ok(()) => Decision::Forward(forward),
+            Err(fault) => reject(Code::InvalidPath, format!("The path is refused: {fault}.")),
+        },
         Action::Redirect { status } => Decision::Answer(redirect(ex, build, place.rule, *status)),
         Action::Respond {
             status,
@@ -166,16 +169,23 @@ fn find_route<'b>(
     }
 }
 
+/// Writes the path that the upstream gets, where the route has a template for it. It is canonical again
+/// afterwards; values that would join into something else are refused.
+fn rewrite(ex: &mut Exchange, build: &Build, rule: u32) -> Result<(), PathFault> {
+    let Some(template) = build.template(rule) else {
+        return Ok(());
+    };
+    let mut path = std::mem::take(&mut ex.rewritten);
+    template.render_path(ex.path(), &ex.captures, &mut path)?;
+    ex.rewritten = path;
+    Ok(())
+}
+
 fn redirect(ex: &Exchange, build: &Build, rule: u32, status: u16) -> Answer {
     let mut fields = b"location: ".to_vec();
     if let Some(template) = build.template(rule) {
-        render(
-            template,
-            ex.path(),
-            &ex.captures,
-            ex.authority().unwrap_or_default(),
-            &mut fields,
-        );
+        let host = ex.head.host_name(&ex.bytes).unwrap_or_default();
+        render(template, ex.path(), &ex.captures, host, &mut fields);
     }
     // A location with a query of its own replaces the request's.
     if let Some(query) = ex.query()
@@ -193,21 +203,13 @@ fn redirect(ex: &Exchange, build: &Build, rule: u32, status: u16) -> Answer {
 }
 
 /// The path and query for the upstream: the target's prefix, then the path stripped or rewritten.
-pub(crate) fn upstream_target(
-    ex: &Exchange,
-    build: &Build,
-    forward: &Forward,
-    rule: u32,
-    prefix: &str,
-    out: &mut Vec<u8>,
-) {
+pub(crate) fn upstream_target(ex: &Exchange, forward: &Forward, prefix: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(prefix.as_bytes());
-    let path = ex.path();
-    if let Some(template) = build.template(rule) {
-        rewritten(template, ex, out);
-    } else {
-        out.extend_from_slice(stripped(path, forward.strip_prefix.as_bytes()));
-    }
+    let path = match ex.rewritten.as_slice() {
+        b"" => stripped(ex.path(), forward.strip_prefix.as_bytes()),
+        rewritten => rewritten,
+    };
+    out.extend_from_slice(path);
     if let Some(query) = ex.query() {
         out.push(b'?');
         out.extend_from_slice(query);
@@ -220,29 +222,6 @@ fn stripped<'p>(path: &'p [u8], prefix: &[u8]) -> &'p [u8] {
         Some(b"") => b"/",
         Some(rest) if rest[0] == b'/' => rest,
         _ => path,
-    }
-}
-
-/// A path is canonical again after every rewrite: a captured `..` cannot be, but empty ends can.
-fn rewritten(template: &frontdesk_router::Template, ex: &Exchange, out: &mut Vec<u8>) {
-    let mut path = Vec::with_capacity(64);
-    let captures: &Captures = &ex.captures;
-    render(
-        template,
-        ex.path(),
-        captures,
-        ex.authority().unwrap_or_default(),
-        &mut path,
-    );
-    let options = frontdesk_router::PathOptions {
-        merge_slashes: true,
-    };
-    match frontdesk_router::canonicalize(&path, options, out) {
-        Ok(true) => out.extend_from_slice(&path),
-        Ok(false) => {}
-        // Captures are parts of a canonical path and the template is canonical: this cannot be reached, and
-        // if it were, the root is the path with the least meaning.
-        Err(_) => out.push(b'/'),
     }
 }
 
@@ -270,9 +249,12 @@ mod tests {
         fn on_request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
             Flow::Suspend(Box::pin(async move {
                 let mut waited = false;
-                std::future::poll_fn(|_| match std::mem::replace(&mut waited, true) {
-                    true => Poll::Ready(()),
-                    false => Poll::Pending,
+                std::future::poll_fn(|_| {
+                    if std::mem::replace(&mut waited, true) {
+                        Poll::Ready(())
+                    } else {
+                        Poll::Pending
+                    }
                 })
                 .await;
                 exchange.add_request_field("x-waited", self.0.as_bytes());

@@ -83,6 +83,8 @@ pub struct Exchange {
     /// The canonical path, where it differs from the one received.
     canonical: Vec<u8>,
     raw_is_canonical: bool,
+    /// The path for the upstream where the route rewrites it; empty where it does not.
+    pub rewritten: Vec<u8>,
     /// What the path pattern captured: ranges into [`Exchange::path`].
     pub captures: Captures,
     /// The address at the other end of the connection.
@@ -114,6 +116,7 @@ impl Default for Exchange {
             head_len: 0,
             canonical: Vec::new(),
             raw_is_canonical: true,
+            rewritten: Vec::new(),
             captures: Captures::default(),
             peer: nobody,
             client: nobody,
@@ -133,6 +136,7 @@ impl Exchange {
     pub fn reset(&mut self) {
         self.canonical.clear();
         self.raw_is_canonical = true;
+        self.rewritten.clear();
         self.request_lines.clear();
         self.response_lines.clear();
         self.head_len = 0;

@@ -116,7 +116,6 @@ pub(crate) async fn run(client: &mut Client, mut ex: Box<Exchange>) -> After {
                 build: &build,
                 route: &build.shared.routes[route as usize],
                 forward,
-                rule: place.rule,
                 service: &build.shared.services[service],
                 state: &build.services[service],
                 thread: &thread,

@@ -60,7 +60,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) build: &'a ThreadBuild,
     pub(crate) route: &'a Route,
     pub(crate) forward: &'a Forward,
-    pub(crate) rule: u32,
     pub(crate) service: &'a Service,
     pub(crate) state: &'a ServiceState,
     pub(crate) thread: &'a Rc<Thread>,
@@ -191,9 +190,7 @@ async fn attempt(
         &mut out,
         &RequestParts {
             ex,
-            build: &plan.build.shared,
             forward: plan.forward,
-            rule: plan.rule,
             service: plan.service,
             target: &plan.service.targets[index],
             listener: &client.listener,

@@ -4,7 +4,7 @@ use frontdesk_http::{Field, Framing, Known, RequestHead, ResponseHead, Upgrade, 
 use frontdesk_policies::Exchange;
 
 use crate::answer::{Answer, reason};
-use crate::build::{Build, Forward, ListenerConfig, Service, Target, UpstreamHost};
+use crate::build::{Forward, ListenerConfig, Service, Target, UpstreamHost};
 use crate::forwarding;
 use crate::pipeline;
 use crate::thread::Thread;
@@ -32,9 +32,7 @@ pub(crate) enum BodyFraming {
 /// Everything a request head for a target is made of.
 pub(crate) struct RequestParts<'a> {
     pub(crate) ex: &'a Exchange,
-    pub(crate) build: &'a Build,
     pub(crate) forward: &'a Forward,
-    pub(crate) rule: u32,
     pub(crate) service: &'a Service,
     pub(crate) target: &'a Target,
     pub(crate) listener: &'a ListenerConfig,
@@ -50,14 +48,7 @@ pub(crate) fn write_request(out: &mut Vec<u8>, parts: &RequestParts<'_>) {
     let ex = parts.ex;
     out.extend_from_slice(ex.method());
     out.push(b' ');
-    pipeline::upstream_target(
-        ex,
-        parts.build,
-        parts.forward,
-        parts.rule,
-        &parts.target.path_prefix,
-        out,
-    );
+    pipeline::upstream_target(ex, parts.forward, &parts.target.path_prefix, out);
     out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     let host = match &parts.service.host {
         UpstreamHost::Client => ex.authority().unwrap_or(parts.target.authority.as_bytes()),

@@ -49,9 +49,7 @@ pub(crate) fn start(client: &Client, ex: &Exchange, plan: &Plan<'_>, mirror: Mir
     let mut out = Vec::with_capacity(1024 + body);
     let parts = RequestParts {
         ex,
-        build: &plan.build.shared,
         forward: plan.forward,
-        rule: plan.rule,
         service,
         target: &service.targets[index],
         listener: &client.listener,

@@ -30,6 +30,10 @@ class SnapshotInvalid(FrontdeskError):
     """The bytes are not a snapshot, or are one of another schema."""
 
 
+MAX_MISTAKES = 200
+"""Mistakes of one configuration that are told at once."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ConfigError:
     """One mistake in a configuration and the place where it was made.
@@ -73,12 +77,19 @@ class ConfigError:
 
 
 class ConfigErrors(FrontdeskError):
-    """A configuration that cannot be used: every mistake found, sorted by place."""
+    """A configuration that cannot be used: the mistakes found, sorted by place.
+
+    Beyond `MAX_MISTAKES` the rest is only said to exist: nobody reads ten thousand of them.
+    """
 
     def __init__(self, errors: Iterable[ConfigError]) -> None:
         # What is wrong behind an alias is wrong once, however many paths lead there.
         places = {(e.file, e.line, e.column, e.message): e for e in sorted(errors, reverse=True)}
-        self.errors: list[ConfigError] = sorted(places.values())
+        found = sorted(places.values())
+        if len(found) > MAX_MISTAKES:
+            more = ConfigError(found[0].file, 0, 0, "", "has further mistakes that are not listed")
+            found = [*found[:MAX_MISTAKES], more]
+        self.errors: list[ConfigError] = found
         super().__init__(self.render())
 
     def render(self) -> str:

@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from frontdesk.errors import MAX_MISTAKES
+
 if TYPE_CHECKING:
     from frontdesk.errors import ConfigErrors
 
@@ -65,4 +67,5 @@ def print_config_errors(errors: ConfigErrors) -> None:
             style = "red" if line.strip() == "^" else "cyan" if "hint: " in line else "dim"
             console.print(Text(line, style=style))
     count = len(errors.errors)
-    console.print(Text(f"{count} mistake{'s' if count != 1 else ''} found", style="bold red"))
+    if count <= MAX_MISTAKES:
+        console.print(Text(f"{count} mistake{'s' if count != 1 else ''} found", style="bold red"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 from frontdesk.config import checks, references
 from frontdesk.config.errors import Problem, from_pydantic, placed
 from frontdesk.config.models.root import Config
-from frontdesk.errors import ConfigError, ConfigErrors
+from frontdesk.errors import MAX_MISTAKES, ConfigError, ConfigErrors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,14 +25,16 @@ def validate(loaded: Loaded) -> Config:
         ConfigErrors: all mistakes, those of the loading included.
     """
     config: Config | None = None
-    problems: list[Problem] = list(references.unknown_services(loaded.value))
+    # One more than are told, of each kind: enough to know that there are more.
+    enough = MAX_MISTAKES + 1
+    problems: list[Problem] = list(islice(references.unknown_services(loaded.value), enough))
     try:
         config = Config.model_validate(loaded.value)
     except ValidationError as invalid:
         details = invalid.errors(include_url=False)
-        problems += [from_pydantic(error, loaded) for error in details]
+        problems += [from_pydantic(error, loaded) for error in details[:enough]]
     else:
-        problems += checks.problems(config)
+        problems += islice(checks.problems(config), enough)
     errors = located(loaded, problems)
     if config is None or errors or loaded.problems:
         raise ConfigErrors([*loaded.problems, *errors])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from frontdesk.errors import MAX_MISTAKES
 from tests.unit.config.yaml_files import mistake, mistakes
 
 BASE = """\
@@ -262,3 +263,11 @@ def test_a_mistake_behind_an_alias_is_told_once(tmp_path: Path) -> None:
         """
     error = mistake(tmp_path, text)
     assert (error.line, error.column, error.path) == (3, 45, "services.a.timeouts.connect")
+
+
+def test_ten_thousand_mistakes_are_not_all_told(tmp_path: Path) -> None:
+    routes = "".join(f"  r{n}: {{mtch: {{}}, service: usrs}}\n" for n in range(10_000))
+    found = mistakes(tmp_path, f"{BASE}routes:\n{routes}")
+    assert len(found) == MAX_MISTAKES + 1
+    assert (found[0].line, found[0].path) == (6, "routes.r0")
+    assert "further mistakes" in found[-1].message

@@ -1,0 +1,1 @@
+../../python/frontdesk/demo/catalog.py

@@ -25,7 +25,7 @@ LAYERS: list[set[str]] = [
     {"config", "snapshot"},
     {"compiler"},
     {"control"},
-    {"discovery", "analytics"},
+    {"discovery", "analytics", "demo"},
     {"admin", "portal", "cli"},
 ]
 """A package imports from its own layer only itself, and else only from layers above it in this list."""
@@ -46,15 +46,16 @@ def imports(package: Path) -> Iterator[str]:
     levels = {name: level for level, names in enumerate(LAYERS) for name in names}
     for file in sorted(package.rglob("*.py")):
         part = file.relative_to(package).parts[0].removesuffix(".py")
+        shown = file.relative_to(ROOT)
         if part not in levels:
-            yield f"{file}: `{part}` has no place in LAYERS of tools/check_layout.py"
+            yield f"{shown}: `{part}` has no place in LAYERS of tools/check_layout.py"
             continue
         for line, module in imported(file):
             other = module.removeprefix(f"{PACKAGE}.").split(".")[0] if module != PACKAGE else None
             if module == NATIVE and part != NATIVE_IMPORTER:
-                yield f"{file}:{line}: only {PACKAGE}.engine imports the native module"
+                yield f"{shown}:{line}: only {PACKAGE}.engine imports the native module"
             elif other in levels and other != part and levels[other] >= levels[part]:
-                yield f"{file}:{line}: `{part}` must not import `{other}`, which is not below it"
+                yield f"{shown}:{line}: `{part}` must not import `{other}`, which is not below it"
 
 
 def imported(file: Path) -> Iterator[tuple[int, str]]:

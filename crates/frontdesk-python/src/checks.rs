@@ -12,7 +12,8 @@ fn failed(message: impl std::fmt::Display) -> PyErr {
 
 #[pyfunction]
 fn check_path_pattern(pattern: &str) -> PyResult<(&'static str, String, Vec<String>)> {
-    let (kind, canonical, variables) = frontdesk_router::check_path_pattern(pattern).map_err(failed)?;
+    let (kind, canonical, variables) =
+        frontdesk_router::check_path_pattern(pattern).map_err(failed)?;
     Ok((kind.as_str(), canonical, variables))
 }
 
@@ -31,7 +32,9 @@ fn check_header_name(name: &str) -> PyResult<String> {
     if frontdesk_http::is_token(name.as_bytes()) {
         return Ok(name.to_ascii_lowercase());
     }
-    Err(failed(format!("{name:?} is not a field name: letters, digits and - are what it may be made of")))
+    Err(failed(format!(
+        "{name:?} is not a field name: letters, digits and - are what it may be made of"
+    )))
 }
 
 #[pyfunction]
@@ -39,16 +42,22 @@ fn check_header_value(value: &str) -> PyResult<()> {
     if frontdesk_http::is_value(value.as_bytes()) {
         return Ok(());
     }
-    Err(failed(format!("{value:?} is not a field value: control bytes such as line breaks are not allowed")))
+    Err(failed(format!(
+        "{value:?} is not a field value: control bytes such as line breaks are not allowed"
+    )))
 }
 
 #[pyfunction]
 fn check_method(method: &str) -> PyResult<()> {
     if !frontdesk_http::is_token(method.as_bytes()) || method.len() > 32 {
-        return Err(failed(format!("{method:?} is not a method: write a token such as GET")));
+        return Err(failed(format!(
+            "{method:?} is not a method: write a token such as GET"
+        )));
     }
     if matches!(method, "CONNECT" | "TRACE") {
-        return Err(failed(format!("{method} is never served by a gateway route; remove it")));
+        return Err(failed(format!(
+            "{method} is never served by a gateway route; remove it"
+        )));
     }
     Ok(())
 }
@@ -56,34 +65,59 @@ fn check_method(method: &str) -> PyResult<()> {
 #[pyfunction]
 fn check_cidr(text: &str) -> PyResult<String> {
     let net = frontdesk_policies::parse_net(text).map_err(failed)?;
-    Ok(if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() })
+    Ok(if net.prefix_len() == net.max_prefix_len() {
+        net.addr().to_string()
+    } else {
+        net.to_string()
+    })
 }
 
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "arguments from Python are owned")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "arguments from Python are owned"
+)]
 fn check_template(template: &str, variables: Vec<String>, kind: &str) -> PyResult<()> {
     let kind = match kind {
         "path" => TemplateKind::Path,
         "location" => TemplateKind::Location,
-        other => return Err(failed(format!("{other:?} is not a kind of template: \"path\" or \"location\""))),
+        other => {
+            return Err(failed(format!(
+                "{other:?} is not a kind of template: \"path\" or \"location\""
+            )));
+        }
     };
-    Template::parse(template, &variables, kind).map(drop).map_err(failed)
+    Template::parse(template, &variables, kind)
+        .map(drop)
+        .map_err(failed)
 }
 
 #[pyfunction]
 fn check_path(path: &str) -> PyResult<String> {
     let mut out = Vec::new();
-    match frontdesk_router::canonicalize(path.as_bytes(), PathOptions { merge_slashes: true }, &mut out) {
+    match frontdesk_router::canonicalize(
+        path.as_bytes(),
+        PathOptions {
+            merge_slashes: true,
+        },
+        &mut out,
+    ) {
         Ok(true) => Ok(path.to_owned()),
         Ok(false) => String::from_utf8(out).map_err(failed),
-        Err(fault) => Err(failed(format!("{path:?} is not a path the gateway takes: {fault}"))),
+        Err(fault) => Err(failed(format!(
+            "{path:?} is not a path the gateway takes: {fault}"
+        ))),
     }
 }
 
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "arguments from Python are owned")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "arguments from Python are owned"
+)]
 fn check_routes(py: Python<'_>, snapshot: Vec<u8>) -> PyResult<Vec<(String, String)>> {
-    py.detach(|| frontdesk_engine::check_routes(&snapshot)).map_err(failed)
+    py.detach(|| frontdesk_engine::check_routes(&snapshot))
+        .map_err(failed)
 }
 
 #[pyfunction]
@@ -93,7 +127,10 @@ fn roundtrip<'py>(py: Python<'py>, snapshot: &[u8]) -> PyResult<Bound<'py, PyByt
 }
 
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "arguments from Python are owned")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "arguments from Python are owned"
+)]
 fn explain<'py>(
     py: Python<'py>,
     snapshot: Vec<u8>,
@@ -102,7 +139,9 @@ fn explain<'py>(
     headers: Vec<(String, String)>,
     client: &str,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let json = py.detach(|| frontdesk_engine::explain(&snapshot, method, url, &headers, client)).map_err(failed)?;
+    let json = py
+        .detach(|| frontdesk_engine::explain(&snapshot, method, url, &headers, client))
+        .map_err(failed)?;
     Ok(PyBytes::new(py, &json))
 }
 

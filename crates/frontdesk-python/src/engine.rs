@@ -22,7 +22,10 @@ impl Engine {
     }
 
     /// Build and switch; returns the snapshot's hash.
-    #[expect(clippy::needless_pass_by_value, reason = "arguments from Python are owned")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "arguments from Python are owned"
+    )]
     fn apply(
         &self,
         py: Python<'_>,
@@ -32,13 +35,21 @@ impl Engine {
     ) -> PyResult<String> {
         // No setting refers to a secret yet; taking a map that is not empty would lose it in silence.
         if !secrets.is_empty() {
-            return Err(EngineRefused::new_err("this engine has no use for secrets yet"));
+            return Err(EngineRefused::new_err(
+                "this engine has no use for secrets yet",
+            ));
         }
         let sockets = listeners
             .into_iter()
-            .map(|(name, fds)| Ok((name, fds.into_iter().map(duplicate).collect::<PyResult<_>>()?)))
+            .map(|(name, fds)| {
+                Ok((
+                    name,
+                    fds.into_iter().map(duplicate).collect::<PyResult<_>>()?,
+                ))
+            })
             .collect::<PyResult<_>>()?;
-        py.detach(|| self.0.apply(&snapshot, sockets)).map_err(EngineRefused::new_err)
+        py.detach(|| self.0.apply(&snapshot, sockets))
+            .map_err(EngineRefused::new_err)
     }
 
     /// Serve until `drain` has finished or `stop` is called.

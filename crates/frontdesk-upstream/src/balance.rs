@@ -24,7 +24,11 @@ impl Balancer {
     /// A balancer over targets with these weights; `start` differs from thread to thread.
     pub fn new(kind: Balance, weights: Vec<u32>, start: usize) -> Balancer {
         let schedule = Schedule::new(&weights, start);
-        Balancer { kind, weights, schedule }
+        Balancer {
+            kind,
+            weights,
+            schedule,
+        }
     }
 
     /// The index of the target for the next request. `tried` are the targets that have failed this
@@ -35,7 +39,13 @@ impl Balancer {
             return Some(first);
         }
         let second = self.next_untried(tried)?;
-        Some(if self.load(upstreams, second) < self.load(upstreams, first) { second } else { first })
+        Some(
+            if self.load(upstreams, second) < self.load(upstreams, first) {
+                second
+            } else {
+                first
+            },
+        )
     }
 
     fn next_untried(&self, tried: &[usize]) -> Option<usize> {
@@ -63,9 +73,17 @@ mod tests {
     use crate::{PoolSettings, TargetKey};
 
     fn upstreams(n: u16) -> Vec<Rc<Upstream>> {
-        let key = |port| TargetKey { host: "127.0.0.1".into(), port };
-        let settings = PoolSettings { max_idle: 1, idle_ticks: 1 };
-        (1..=n).map(|port| Rc::new(Upstream::new(key(port), settings))).collect()
+        let key = |port| TargetKey {
+            host: "127.0.0.1".into(),
+            port,
+        };
+        let settings = PoolSettings {
+            max_idle: 1,
+            idle_ticks: 1,
+        };
+        (1..=n)
+            .map(|port| Rc::new(Upstream::new(key(port), settings)))
+            .collect()
     }
 
     #[test]

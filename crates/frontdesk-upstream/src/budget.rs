@@ -34,16 +34,22 @@ impl RetryBudget {
 
     /// Counts one first attempt.
     pub fn request(&self) {
-        self.milli.set((self.milli.get() + self.percent * RETRY / 100).min(self.cap));
+        self.milli
+            .set((self.milli.get() + self.percent * RETRY / 100).min(self.cap));
     }
 
     /// Takes the allowance for one retry; false if there is none. `now_ms` is any monotonic clock.
     pub fn retry(&self, now_ms: u64) -> bool {
         let passed = now_ms.saturating_sub(self.filled_at_ms.get());
         self.filled_at_ms.set(now_ms);
-        let filled = self.milli.get().saturating_add(passed.saturating_mul(self.per_second)).min(self.cap);
+        let filled = self
+            .milli
+            .get()
+            .saturating_add(passed.saturating_mul(self.per_second))
+            .min(self.cap);
         let allowed = filled >= RETRY;
-        self.milli.set(if allowed { filled - RETRY } else { filled });
+        self.milli
+            .set(if allowed { filled - RETRY } else { filled });
         allowed
     }
 }

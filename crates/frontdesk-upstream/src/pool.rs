@@ -113,7 +113,9 @@ impl Upstream {
     /// Closes connections that have been idle too long.
     pub fn sweep(&self, now: u32) {
         let limit = self.settings.get().idle_ticks;
-        self.idle.borrow_mut().retain(|idle| now.wrapping_sub(idle.since) < limit);
+        self.idle
+            .borrow_mut()
+            .retain(|idle| now.wrapping_sub(idle.since) < limit);
     }
 
     /// Opens a new connection. The caller bounds the time.
@@ -121,9 +123,20 @@ impl Upstream {
     /// # Errors
     /// [`ConnectFault`]
     pub async fn connect(&self) -> Result<TcpStream, ConnectFault> {
-        let address = self.resolver.address().await.map_err(ConnectFault::Resolve)?;
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-        let stream = socket.map_err(ConnectFault::Connect)?.connect(address).await;
+        let address = self
+            .resolver
+            .address()
+            .await
+            .map_err(ConnectFault::Resolve)?;
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        };
+        let stream = socket
+            .map_err(ConnectFault::Connect)?
+            .connect(address)
+            .await;
         let stream = stream.map_err(ConnectFault::Connect)?;
         stream.set_nodelay(true).map_err(ConnectFault::Connect)?;
         Ok(stream)
@@ -136,7 +149,10 @@ fn is_quiet(stream: &mut TcpStream) -> bool {
     let mut context = Context::from_waker(Waker::noop());
     let mut byte = [0u8; 1];
     let mut buffer = ReadBuf::new(&mut byte);
-    matches!(Pin::new(stream).poll_read(&mut context, &mut buffer), Poll::Pending)
+    matches!(
+        Pin::new(stream).poll_read(&mut context, &mut buffer),
+        Poll::Pending
+    )
 }
 
 /// One request in flight at a target.

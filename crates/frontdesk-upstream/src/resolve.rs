@@ -14,14 +14,22 @@ pub struct ResolveFault(pub std::io::Error);
 /// The addresses of one target.
 pub(crate) enum Resolver {
     Literal(SocketAddr),
-    Name { host: String, port: u16, cached: RefCell<Option<(Instant, Vec<SocketAddr>, usize)>> },
+    Name {
+        host: String,
+        port: u16,
+        cached: RefCell<Option<(Instant, Vec<SocketAddr>, usize)>>,
+    },
 }
 
 impl Resolver {
     pub(crate) fn new(host: &str, port: u16) -> Resolver {
         match host.parse::<IpAddr>() {
             Ok(ip) => Resolver::Literal(SocketAddr::new(ip, port)),
-            Err(_) => Resolver::Name { host: host.to_owned(), port, cached: RefCell::new(None) },
+            Err(_) => Resolver::Name {
+                host: host.to_owned(),
+                port,
+                cached: RefCell::new(None),
+            },
         }
     }
 
@@ -39,7 +47,10 @@ impl Resolver {
             Ok(found) => {
                 let found: Vec<_> = found.collect();
                 let first = *found.first().ok_or_else(|| {
-                    ResolveFault(std::io::Error::new(std::io::ErrorKind::NotFound, "no address"))
+                    ResolveFault(std::io::Error::new(
+                        std::io::ErrorKind::NotFound,
+                        "no address",
+                    ))
                 })?;
                 *cached.borrow_mut() = Some((Instant::now(), found, 0));
                 Ok(first)

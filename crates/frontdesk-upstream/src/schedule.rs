@@ -16,15 +16,26 @@ impl Schedule {
     /// first turn, so that several threads do not all begin with the same entry.
     pub fn new(weights: &[u32], start: usize) -> Schedule {
         let turns = lay_out(&scale(weights));
-        let next = if turns.is_empty() { 0 } else { start % turns.len() };
-        Schedule { turns, next: Cell::new(next) }
+        let next = if turns.is_empty() {
+            0
+        } else {
+            start % turns.len()
+        };
+        Schedule {
+            turns,
+            next: Cell::new(next),
+        }
     }
 
     /// The entry whose turn it is; `None` if every weight is 0.
     pub fn turn(&self) -> Option<usize> {
         let index = self.next.get();
         let entry = *self.turns.get(index)?;
-        self.next.set(if index + 1 == self.turns.len() { 0 } else { index + 1 });
+        self.next.set(if index + 1 == self.turns.len() {
+            0
+        } else {
+            index + 1
+        });
         Some(entry as usize)
     }
 }
@@ -37,7 +48,13 @@ fn scale(weights: &[u32]) -> Vec<u64> {
     if sum <= MAX_TURNS {
         return reduced;
     }
-    let shrink = |w: u64| if w == 0 { 0 } else { (w * MAX_TURNS / sum).max(1) };
+    let shrink = |w: u64| {
+        if w == 0 {
+            0
+        } else {
+            (w * MAX_TURNS / sum).max(1)
+        }
+    };
     reduced.into_iter().map(shrink).collect()
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,11 @@ class Entry:
     accepted: bool
     body: bytes
     differs: frozenset[str]
+
+
+def examples(usual: int) -> int:
+    """Number of generated examples: `usual`, or FRONTDESK_EXAMPLES for a long run by hand."""
+    return int(os.environ.get("FRONTDESK_EXAMPLES", usual))
 
 
 def load() -> list[Entry]:

@@ -62,15 +62,22 @@ class _Collector:
 
     def __init__(self) -> None:
         self.requests: list[Seen] = []
+        self._head_ended = False
 
     def on_message_begin(self) -> None:
+        self._head_ended = False
         self.requests.append(Seen(b"", b""))
 
     def on_url(self, url: bytes) -> None:
         self.requests[-1].target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.requests[-1].fields.append((name.lower(), value))
+        """A field without the white space llhttp leaves behind it; no trailers, as in h11."""
+        if not self._head_ended:
+            self.requests[-1].fields.append((name.lower(), value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        self._head_ended = True
 
     def on_body(self, body: bytes) -> None:
         self.requests[-1].body += body

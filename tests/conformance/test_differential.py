@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.conformance.corpus import Entry, load
+from tests.conformance.corpus import Entry, examples, load
 from tests.conformance.readers import READERS, Reading, Seen
 from tests.harness import Connection, Gateway, RecordingUpstream, ok
 
@@ -114,7 +114,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @settings(
-    max_examples=400,
+    max_examples=examples(400),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -52,7 +52,7 @@ def test_a_valid_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     path = written(tmp_path, VALID)
     assert run(["validate", str(path)]) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith(f"{path} is valid: 1 listeners, 1 services, 1 routes; snapshot ")
+    assert captured.out.startswith(f"{path} is valid: 1 listener, 1 service, 1 route; snapshot ")
     assert captured.err == ""
 
 

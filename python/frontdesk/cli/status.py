@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from frontdesk.cli.output import Format, Output, print_json, stdout
-from frontdesk.cli.reload import RunDir, Which  # noqa: TC001 - typer reads them at run time
+from frontdesk.cli.reload import RunDir, Which
 from frontdesk.control import client
 
 if TYPE_CHECKING:

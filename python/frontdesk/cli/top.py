@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from frontdesk.cli.output import Format, Output, print_json, stdout
-from frontdesk.cli.reload import RunDir, Which  # noqa: TC001 - typer reads them at run time
+from frontdesk.cli.reload import RunDir, Which
 from frontdesk.control import client
 from frontdesk.control.stats import RouteRate, Sample, rates, sample
 

@@ -27,7 +27,10 @@ def validate(
     if output is Format.json:
         print_json({"valid": True, "errors": [], "hash": compiled.hash, **_counts(compiled)})
     else:
-        parts = [f"{count} {name}" for name, count in _counts(compiled).items()]
+        parts = [
+            f"{count:,} {name.removesuffix('s') if count == 1 else name}"
+            for name, count in _counts(compiled).items()
+        ]
         stdout().print(f"{file} is valid: {', '.join(parts)}; snapshot {compiled.hash}")
 
 

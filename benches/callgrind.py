@@ -48,6 +48,7 @@ GATES = (
     Gate("frontdesk-router", "instr_match", "10"),
     Gate("frontdesk-router", "instr_match", "1000"),
     Gate("frontdesk-router", "instr_match", "100000"),
+    Gate("frontdesk-engine", "instr_proxy", "tests/golden/minimal.snapshot.json"),
 )
 
 
@@ -68,7 +69,11 @@ def _instructions(gate: Gate, calls: int) -> int:
     program = TARGET / "release" / "examples" / gate.example
     tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     done = subprocess.run(
-        [*tool, str(program), gate.case, str(calls)], capture_output=True, text=True, check=False
+        [*tool, str(program), gate.case, str(calls)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     found = _COLLECTED.search(done.stderr)
     if done.returncode != 0 or found is None:

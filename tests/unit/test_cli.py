@@ -137,3 +137,59 @@ def test_explain_refuses_arguments_that_are_none(
 ) -> None:
     assert run(["explain", str(written(tmp_path, VALID)), "GET", "/users/7", *extra]) == 64
     assert "Error" in capsys.readouterr().err
+
+
+ROUTING = str(Path(__file__).parents[1] / "golden" / "routing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["GET", "/api/orders/7"],
+         ["taken by route one-order", "sent upstream GET /orders/7", "67.5%", "10.0%"]),
+        (["POST", "/api/orders/7"], ["405", "allowed: GET, HEAD"]),
+        (["GET", "/v1/old/x"], ["answered here: 308 to https://example.com/new/x"]),
+        (["GET", "/robots.txt"], ["answered here: 200, 26 bytes"]),
+        (["GET", "/api/search/x"], ["copied to orders-v2: 10%"]),
+        (["GET", "/a/..%2fb"], ["refused: invalid_path"]),
+        (["GET", "/api/%75sers//x"], ["request GET localhost/api/users/x", "sent upstream GET /users/x"]),
+        (["GET", "http://a.beta.example.com/api/orders/7?debug", "-H", "x-beta: 1"],
+         ["taken by route beta", "host: a.beta.example.com"]),
+        (["GET", "/api/orders/7", "-H", "x y: 1"], ["refused: "]),
+    ],
+)  # fmt: skip
+def test_explain_in_words(
+    arguments: list[str], shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["explain", ROUTING, *arguments]) == 0
+    text = capsys.readouterr().out
+    for part in shown:
+        assert part in text
+
+
+def test_explain_lists_near_rules_first_and_says_how_many_are_hidden(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    routes = "".join(f"  r{n}: {{match: {{path: /{n}}}, respond: {{}}}}\n" for n in range(60))
+    near = "  near: {match: {path: /here, methods: [PUT]}, respond: {}}\n"
+    path = written(tmp_path, f"version: 1\nroutes:\n{routes}{near}")
+    assert run(["explain", str(path), "GET", "/here"]) == 0
+    text = capsys.readouterr().out
+    assert text.index("near") < text.index("r0 ")
+    assert "… and 21 further rules" in text
+
+
+def test_explain_of_a_broken_file_tells_its_mistakes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["explain", str(written(tmp_path, "version: 2\n")), "GET", "/"]) == 1
+    assert ":1:10: version: found the number 2, expected 1" in capsys.readouterr().err
+
+
+def test_explain_shows_the_policies_of_the_route(capsys: pytest.CaptureFixture[str]) -> None:
+    path = ROUTING.replace("routing.yaml", "ip_filter.yaml")
+    arguments = ["explain", path, "GET", "/office/x", "--client", "203.0.113.9", "-o", "json"]
+    assert run(arguments) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["policies"] == ["ip_filter"]
+    assert (answer["verdict"], answer["status"]) == ("refused", 403)

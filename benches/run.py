@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.conditions import conditions, versions
+from harness.cores import disturbance
 from harness.peers import NGINX
 from harness.peers.base import ROOT
 from harness.prepare import NotReadyError, prepare
@@ -20,6 +21,8 @@ from harness import report
 from harness.upstream import upstream
 
 DOCS = ROOT / "docs" / "benchmarks"
+# Beyond this part of a core, what else runs on the machine shows in the numbers.
+DISTURBED = 0.1
 TRIAL = ROOT / ".build" / "bench"
 
 
@@ -77,7 +80,12 @@ def measure(context: Context, names: list[str], console: Console, output: Path) 
         console.rule(row.title, align="left")
         folder = context.folder / row.name
         folder.mkdir()
+        others = disturbance()
         result = row.measure(replace(context, folder=folder))
+        if others > DISTURBED:
+            result.notes.append(
+                f"not a quiet machine: a core was {others:.0%} busy with other work"
+            )
         report.print_table(console, row, result)
         document = report.load(output)
         document["versions"] = versions(context.peers)

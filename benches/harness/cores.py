@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,3 +38,13 @@ def busy_ratio(before: CoreTimes, after: CoreTimes) -> float:
     """The part of the time between two readings in which the core worked, 0 to 1."""
     total = after.total - before.total
     return 1 - (after.idle - before.idle) / total if total else 0.0
+
+
+def disturbance() -> float:
+    """How busy the busier core is for a second in which nothing is measured, 0 to 1."""
+    cores = (GATEWAY_CORE, LOAD_CORE)
+    before = [core_times(core) for core in cores]
+    time.sleep(1)
+    return max(
+        busy_ratio(earlier, core_times(core)) for core, earlier in zip(cores, before, strict=True)
+    )

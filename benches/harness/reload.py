@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .contender import Contender, Record, Running
-from .generators import OpenLoop, Plan, Timeline
+from .generators import OpenLoop, Plan, Timeline, run_open_loop
 from .peers import Setting
 from .process import Started, free_ports, status_of
 from .run_context import Context, Result
@@ -91,6 +91,7 @@ def _round(
     contender = peer.contender(work)
     with contender.peer.launch(setting).start() as started:
         running = Running(contender, started)
+        run_open_loop(Plan(started.port, work.paths(), RATE, context.effort.warmup_seconds))
         seconds = BEFORE_SECONDS + AFTER_SECONDS
         with OpenLoop(Plan(started.port, work.paths(), RATE, seconds)) as load:
             time.sleep(BEFORE_SECONDS)

@@ -12,7 +12,7 @@ from tests.harness import Load, free_port
 from tests.harness.configs import answering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.harness import Gateway
 
@@ -35,8 +35,8 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def gateway(module_gateway: Callable[..., Gateway]) -> Iterator[Gateway]:
-    yield module_gateway(answering("good"), watch=False)
+def gateway(module_gateway: Callable[..., Gateway]) -> Gateway:
+    return module_gateway(answering("good"), watch=False)
 
 
 @pytest.mark.parametrize("text", REFUSED.values(), ids=REFUSED.keys())

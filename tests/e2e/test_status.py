@@ -12,14 +12,14 @@ from tests.harness import Connection, raw
 from tests.harness.configs import answering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.harness import Gateway
 
 
 @pytest.fixture(scope="module")
-def gateway(module_gateway: Callable[..., Gateway]) -> Iterator[Gateway]:
-    yield module_gateway(answering("one"), workers=2)
+def gateway(module_gateway: Callable[..., Gateway]) -> Gateway:
+    return module_gateway(answering("one"), workers=2)
 
 
 def test_healthz_and_readyz(gateway: Gateway) -> None:

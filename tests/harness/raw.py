@@ -180,7 +180,7 @@ def _replace(head: Response, body: bytes, **changes: object) -> Response:
 def parse_head(head: bytes) -> Response:
     """Parse a response head strictly enough for a test to trust it."""
     first, *lines = head[:-4].decode("latin-1").split("\r\n")
-    version, status, reason = (first.split(" ", 2) + [""])[:3]
+    version, status, reason = [*first.split(" ", 2), ""][:3]
     assert version in ("HTTP/1.1", "HTTP/1.0"), head
     headers = []
     for line in lines:

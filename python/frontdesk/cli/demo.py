@@ -33,7 +33,10 @@ READY_WITHIN = 30.0
 
 REQUESTS = (
     ("the users", "curl {url}/api/users"),
-    ("a new user", "curl {url}/api/users -d '{{\"name\": \"Alan Turing\", \"email\": \"alan@example.com\"}}'"),
+    (
+        "a new user",
+        'curl {url}/api/users -d \'{{"name": "Alan Turing", "email": "alan@example.com"}}\'',
+    ),
     ("an order, and what the gateway tells the service", "curl {url}/api/orders/1001"),
     ("server-sent events, passed on as they come", "curl -N {url}/api/orders/1002/events"),
     ("a path rewritten", "curl {url}/shop/moth-tape"),

@@ -70,7 +70,8 @@ class Child:
 
     def reap(self) -> str:
         """Collect the ended process; how it ended, for people ("exit code 1", "signal SIGKILL")."""
-        assert self.pid is not None and self.pidfd is not None
+        assert self.pid is not None
+        assert self.pidfd is not None
         _, status = os.waitpid(self.pid, 0)
         os.close(self.pidfd)
         self.pid = self.pidfd = None

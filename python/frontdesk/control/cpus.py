@@ -21,7 +21,7 @@ def cgroup_quota(root: Path = _ROOT, groups: Path = Path("/proc/self/cgroup")) -
     """The tightest CPU quota, in cores, of this process's cgroups (v2 or v1); None when unlimited."""
     quotas = []
     for line in _read(groups).splitlines():
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers == "":
             quotas += _walk(root, path, _v2_quota)
         elif "cpu" in controllers.split(","):

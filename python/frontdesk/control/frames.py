@@ -1,7 +1,7 @@
 """Messages between control and a worker, over a Unix stream socket.
 
-A frame is two 32-bit big-endian lengths, a JSON header and an opaque payload (a snapshot, stats, metrics: kept
-out of the JSON so that megabytes are not escaped). Descriptors travel with the first byte (SCM_RIGHTS).
+A frame is two 32-bit big-endian lengths, a JSON header and an opaque payload (a snapshot, stats, metrics:
+kept out of the JSON so that megabytes are not escaped). Descriptors travel with the first byte (SCM_RIGHTS).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def receive(sock: socket.socket) -> Frame | None:
     except (FrameError, ValueError) as error:
         for fd in fds:
             os.close(fd)
-        raise error if isinstance(error, FrameError) else FrameError(f"bad header: {error}")
+        raise FrameError(str(error)) from error
 
 
 def _exactly(sock: socket.socket, size: int) -> bytes:

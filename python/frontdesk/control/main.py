@@ -1,7 +1,7 @@
 """control: compiles configurations, gives them to the workers, and tells how things stand.
 
-Nothing here is on the way of a request. It may crash at any time: the supervisor starts it again, and it finds
-out what the workers run by asking them.
+Nothing here is on the way of a request. It may crash at any time: the supervisor starts it again, and it
+finds out what the workers run by asking them.
 """
 
 from __future__ import annotations

@@ -11,11 +11,13 @@ from frontdesk.control.places import Places
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Attributes:
-    file: absolute path of the configuration, a file or a folder.
-    places: run and state dir.
-    last_good: whether the last good configuration may be served when the current one is broken.
-    watch: whether a change of the file is reason enough to reload it.
+    """The settings of one gateway that are not in its configuration.
+
+    Attributes:
+        file: absolute path of the configuration, a file or a folder.
+        places: run and state dir.
+        last_good: whether the last good configuration may be served when the current one is broken.
+        watch: whether a change of the file is reason enough to reload it.
     """
 
     file: str

@@ -102,8 +102,9 @@ def listen_status(host: str, port: int) -> socket.socket:
 def _bind(host: str, port: int, *, exclusive: bool, reuse_port: bool = True) -> socket.socket:
     """One bound socket.
 
-    The first socket of an address is bound without SO_REUSEPORT, so that an address which another process
-    of the same user listens on is refused instead of silently shared with it; the option is set after that.
+    The first socket of an address is bound without SO_REUSEPORT, so that an address which another
+    process of the same user listens on is refused instead of silently shared with it; the option is set
+    after that.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)

@@ -79,7 +79,7 @@ class Supervisor:
             self.loop.later(interval, self._feed_watchdog)
 
     def _fall_back(self) -> None:
-        """control has no verdict after a fresh start: serve the last good configuration meanwhile."""
+        """Serve the last good configuration where control has no verdict after a fresh start."""
         if self.office.has_verdict or self.stopping or not self.options.last_good:
             return
         try:

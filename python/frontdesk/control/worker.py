@@ -6,6 +6,7 @@ restart. It outlives control and serves for ever with what it was given last.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -106,10 +107,8 @@ class Worker:
 def _listen(path: str) -> socket.socket:
     """The socket for orders, replacing one that a crashed worker has left."""
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
     server.bind(path)
     os.chmod(path, 0o600)
     server.listen(16)

@@ -30,6 +30,7 @@ REFUSED = {
     "bad-duration": "version: 1\nprocess: {drain: soon}\n",
     "unset-variable": "version: 1\nroutes: {a: {match: {path: '${env:NOT_SET_ANYWHERE}'}}}\n",
     "two-documents": "version: 1\n---\nversion: 1\n",
+    "log-in-no-folder": "version: 1\nobserve: {access_log: {to: /no/such/folder/x.log}}\n",
     "object-tag": "version: !!python/object/apply:os.system [true]\n",
 }
 

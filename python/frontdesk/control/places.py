@@ -68,7 +68,9 @@ def state_base() -> Path:
 
 
 def make_private(folder: Path) -> None:
-    """Create a folder (0700) or judge an existing one: ours, a real folder, not writable by others.
+    """Create a folder (0700) or judge an existing one: ours, a folder, not writable by others.
+
+    A symbolic link to it must be ours or root's, as systemd makes them for `StateDirectory=`.
 
     Raises:
         PlaceError: somebody else could plant or replace files there, or it cannot be made.
@@ -77,11 +79,13 @@ def make_private(folder: Path) -> None:
         if not folder.parent.exists():
             make_private(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+        link, found = folder.lstat(), folder.stat()
     except OSError as error:
         raise PlaceError(f"{folder}: cannot be created: {error.strerror}") from error
     if not stat.S_ISDIR(found.st_mode):
         raise PlaceError(f"{folder}: is not a folder")
+    if stat.S_ISLNK(link.st_mode) and link.st_uid not in (0, os.geteuid()):
+        raise PlaceError(f"{folder}: is a link that belongs to uid {link.st_uid}")
     if found.st_uid != os.geteuid():
         raise PlaceError(f"{folder}: belongs to uid {found.st_uid}, not to uid {os.geteuid()}")
     if found.st_mode & 0o022:

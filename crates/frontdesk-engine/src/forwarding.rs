@@ -27,8 +27,10 @@ pub(crate) fn receive(
         let field = ex.head.fields[index];
         let value = field.value(&ex.bytes);
         let remove = match field.known {
-            // X-Forwarded-For is written anew, with the peer at its end.
-            Known::Identity | Known::XRealIp | Known::XForwardedFor => true,
+            // X-Forwarded-For and -Prefix are written anew, with our part at the end.
+            Known::Identity | Known::XRealIp | Known::XForwardedFor | Known::XForwardedPrefix => {
+                true
+            }
             Known::Via => {
                 if memchr::memmem::find(value, thread.shared.via.as_bytes()).is_some() {
                     return Err(Rejection::new(
@@ -129,6 +131,10 @@ fn client_address(ex: &Exchange, trusted: &NetSet) -> IpAddr {
         .filter(|field| field.known == source)
     {
         for element in field.value(&ex.bytes).rsplit(|&b| b == b',') {
+            // Empty list elements mean nothing (RFC 9110 §5.6.1.2).
+            if element.trim_ascii().is_empty() {
+                continue;
+            }
             let hop = if source == Known::Forwarded {
                 forwarded_for(element)
             } else {
@@ -237,6 +243,20 @@ pub(crate) fn write_fields(
     };
     line(out, version, thread.shared.via.as_bytes());
     line(out, b"x-request-id: ", ex.request_id.as_bytes());
+}
+
+/// Appends X-Forwarded-Prefix: what proxies before us stripped, then what this route strips.
+pub(crate) fn write_prefix(out: &mut Vec<u8>, ex: &Exchange, stripped: &str) {
+    let before = ex
+        .known(Known::XForwardedPrefix)
+        .filter(|_| ex.peer_trusted)
+        .unwrap_or_default();
+    if before.is_empty() && stripped.is_empty() {
+        return;
+    }
+    out.extend_from_slice(b"x-forwarded-prefix: ");
+    out.extend_from_slice(before);
+    line(out, b"", stripped.as_bytes());
 }
 
 fn passes(ex: &Exchange, known: Known) -> bool {

@@ -216,6 +216,14 @@ pub(crate) fn upstream_target(ex: &Exchange, forward: &Forward, prefix: &str, ou
     }
 }
 
+/// The part of the path that the upstream does not see.
+pub(crate) fn stripped_prefix<'f>(ex: &Exchange, forward: &'f Forward) -> &'f str {
+    let prefix = forward.strip_prefix.as_str();
+    let is_stripped =
+        ex.rewritten.is_empty() && stripped(ex.path(), prefix.as_bytes()).len() != ex.path().len();
+    if is_stripped { prefix } else { "" }
+}
+
 /// The path without a prefix of whole segments.
 fn stripped<'p>(path: &'p [u8], prefix: &[u8]) -> &'p [u8] {
     match path.strip_prefix(prefix) {

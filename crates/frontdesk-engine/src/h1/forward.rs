@@ -5,7 +5,7 @@ use std::io;
 use std::rc::Rc;
 use std::task::Poll;
 
-use frontdesk_http::{Fault, Method, ResponseFraming, ResponseHead, Version};
+use frontdesk_http::{Fault, Known, Method, ResponseFraming, ResponseHead, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, Response};
 use frontdesk_upstream::{ConnectFault, Upstream};
 use tokio::net::TcpStream;
@@ -184,7 +184,6 @@ async fn attempt(
     let _in_flight = upstream.begin();
     let mut up = open(client, upstream, plan, fresh).await?;
     let upgrade = head::upgrade_token(&ex.head, &ex.bytes, &plan.route.upgrades);
-    let wants_upgrade = upgrade.is_some();
     let mut out = client.thread.buffers.scratch();
     head::write_request(
         &mut out,
@@ -236,7 +235,6 @@ async fn attempt(
         request,
         head,
         length,
-        wants_upgrade,
         broken,
         total,
     };
@@ -362,7 +360,6 @@ struct Answered {
     head: ResponseHead,
     /// Bytes of the head in the target's buffer.
     length: usize,
-    wants_upgrade: bool,
     broken: bool,
     total: u32,
 }
@@ -459,6 +456,19 @@ impl Answered {
         }
     }
 
+    /// Whether the target switched to the protocol that was asked for.
+    fn grants_upgrade(&self, ex: &Exchange, route: &Route) -> bool {
+        let asked = head::upgrade_token(&ex.head, &ex.bytes, &route.upgrades);
+        let granted = self
+            .head
+            .get(Known::Upgrade)
+            .map(|field| field.value(self.up.buf.unread()));
+        let same = asked
+            .zip(granted)
+            .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
+        self.head.upgrade && same
+    }
+
     async fn switch(
         mut self,
         client: &mut Client,
@@ -466,7 +476,7 @@ impl Answered {
         plan: &Plan<'_>,
         report: &mut Report,
     ) -> After {
-        if !self.wants_upgrade || !self.head.upgrade {
+        if !self.grants_upgrade(ex, plan.route) {
             let detail = "The service behind the gateway switched protocols without being asked.";
             let rejection = Rejection::new(Code::UpgradeRefused, detail);
             return reject(client, ex, &rejection, report).await;

@@ -59,6 +59,7 @@ pub(crate) fn write_request(out: &mut Vec<u8>, parts: &RequestParts<'_>) {
     out.extend_from_slice(b"\r\n");
     write_fields(out, &ex.head.fields, &ex.bytes);
     forwarding::write_fields(out, ex, parts.listener, parts.thread);
+    forwarding::write_prefix(out, ex, pipeline::stripped_prefix(ex, parts.forward));
     out.extend_from_slice(&ex.request_lines);
     match ex.head.framing {
         Framing::None => {}
@@ -87,6 +88,10 @@ pub(crate) fn upgrade_token<'a>(
         return None;
     }
     let token = head.get(Known::Upgrade)?.value(bytes);
+    // RFC 6455 §4.1: by GET; the codec has judged that.
+    if token.eq_ignore_ascii_case(b"websocket") && head.upgrade != Upgrade::WebSocket {
+        return None;
+    }
     allowed
         .iter()
         .any(|name| token.eq_ignore_ascii_case(name.as_bytes()))

@@ -12,6 +12,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _released = asyncio.Event()
+_departed: list[str] = []
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -27,6 +28,10 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     elif path == "/release":
         _released.set()
         await _answer(send, {"released": True})
+    elif path == "/wait":
+        await _wait(scope, receive)
+    elif path == "/departed":
+        await _answer(send, {"departed": len(_departed)})
     elif path == "/mirror-image":
         await _mirror_image(receive, send)
     else:
@@ -68,6 +73,13 @@ async def _events(send: Send) -> None:
     await _released.wait()
     _released.clear()
     await send({"type": "http.response.body", "body": b"data: two\n\n"})
+
+
+async def _wait(scope: Scope, receive: Receive) -> None:
+    """Answer nothing; remember the client that has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    _departed.append(scope["client"][0])
 
 
 async def _mirror_image(receive: Receive, send: Send) -> None:

@@ -16,7 +16,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.e2e import guide_servers
-from tests.harness import Connection, Gateway
+from tests.harness import Connection, Gateway, eventually
 
 BIG = 48 * 1024 * 1024
 BEHIND_US = {"listeners": {"web": {"trusted_proxies": ["127.0.0.1"]}}}
@@ -173,6 +173,19 @@ def test_asgi_request_body_is_not_held_back(asgi: Gateway, mount: str) -> None:
         assert _chunk(client) == b"two"
         client.send(b"0\r\n\r\n")
         assert client.read_exactly(5) == b"0\r\n\r\n"
+
+
+@both
+def test_asgi_learns_that_the_client_has_left(asgi: Gateway, mount: str) -> None:
+    def departed() -> int:
+        count: int = json.loads(asgi.get(f"/{mount}/departed").body)["departed"]
+        return count
+
+    before = departed()
+    with Connection(asgi.port) as client:
+        client.send(f"GET /{mount}/wait HTTP/1.1\r\nHost: a.test\r\n\r\n".encode())
+        eventually(lambda: asgi.metric("frontdesk_requests_in_flight", route=mount) == 1)
+    eventually(lambda: departed() == before + 1)
 
 
 @both

@@ -145,6 +145,8 @@ def test_asgi_scope(asgi: Gateway, mount: str) -> None:
     assert scope["path"] == f"/{mount}/users/7"
     assert (scope["client"], scope["scheme"]) == ("203.0.113.9", "https")
     assert scope["headers"]["host"] == "www.example.com"
+    stripped = "/uvicorn" if mount == "uvicorn" else None
+    assert scope["headers"].get("x-forwarded-prefix") == stripped
     assert scope["headers"]["x-request-id"] == response.header("x-request-id")
 
 

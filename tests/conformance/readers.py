@@ -36,7 +36,7 @@ def by_h11(stream: bytes) -> Reading:
     """Read a stream of requests with h11, as a server does that answers each at once."""
     requests: list[Seen] = []
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=2**20)
-    connection.receive_data(stream)
+    connection.receive_data(_skip_empty_lines(stream))
     while True:
         try:
             event = connection.next_event()
@@ -49,12 +49,19 @@ def by_h11(stream: bytes) -> Reading:
         elif isinstance(event, h11.EndOfMessage):
             requests[-1].complete = True
             rest = connection.trailing_data[0]
-            if not rest:
+            if not _skip_empty_lines(rest):
                 return Reading(requests, None)
             connection = h11.Connection(h11.SERVER, max_incomplete_event_size=2**20)
-            connection.receive_data(rest)
+            connection.receive_data(_skip_empty_lines(rest))
         else:
             return Reading(requests, None)
+
+
+def _skip_empty_lines(stream: bytes) -> bytes:
+    """RFC 9112 section 2.2: empty lines before a request line are ignored, which h11 leaves to its user."""
+    while stream.startswith(b"\r\n"):
+        stream = stream[2:]
+    return stream
 
 
 class _Collector:

@@ -130,14 +130,15 @@ def test_mutated_requests_never_split_the_readers(
         by_name = readings(stream)
         assert whole(by_name["h11"]) == whole(by_name["httptools"]) or _unknown_method(stream)
         arrived += whole(by_name["h11"])
-    sent = whole(READERS["h11"](data.lstrip(b"\r\n") + MARKER))
+    sent = whole(READERS["h11"](data + MARKER))
     bodies = [(method, body) for method, _, body in sent]
     assert [(method, body) for method, _, body in arrived] == bodies[: len(arrived)]
 
 
 def _unknown_method(stream: bytes) -> bool:
     """Methods are an open set (RFC 9110 section 9.1), llhttp knows a fixed list."""
-    return READERS["httptools"](stream).refused == "Invalid method encountered"
+    refused = READERS["httptools"](stream).refused or ""
+    return refused in ("Invalid method encountered", "Expected space after method")
 
 
 def test_the_comparison_is_not_empty() -> None:

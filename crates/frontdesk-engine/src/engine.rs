@@ -317,6 +317,7 @@ async fn command_loop(thread: &Rc<Thread>, mut commands: UnboundedReceiver<Comma
             Command::Apply(build, sockets) => apply(thread, &build, sockets, &mut listening),
             Command::Drain(time) => {
                 listening.iter().for_each(Listening::stop);
+                listening.clear();
                 drain(thread, time, &mut commands).await;
                 return;
             }

@@ -13,6 +13,8 @@ use crate::build::ListenerConfig;
 use crate::h1::client::{self, ListenerState};
 use crate::thread::Thread;
 
+/// Connections taken from the queue of a socket that is about to be closed.
+const MAX_QUEUE: usize = 4096;
 /// How long to wait after accept has failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -27,6 +29,8 @@ pub(crate) struct Listening {
     pub(crate) name: String,
     settings: ListenerState,
     task: tokio::task::JoinHandle<()>,
+    listener: Rc<TcpListener>,
+    thread: Rc<Thread>,
 }
 
 impl Listening {
@@ -40,10 +44,10 @@ impl Listening {
         fd: OwnedFd,
     ) -> io::Result<Listening> {
         let socket = std::net::TcpListener::from(fd);
-        let listener = TcpListener::from_std(socket)?;
+        let listener = Rc::new(TcpListener::from_std(socket)?);
         let settings: ListenerState = Rc::new(RefCell::new(Rc::new(config.clone())));
         let task = tokio::task::spawn_local(accept_loop(
-            listener,
+            Rc::clone(&listener),
             Rc::clone(&settings),
             Rc::clone(thread),
         ));
@@ -51,6 +55,8 @@ impl Listening {
             name: config.name.clone(),
             settings,
             task,
+            listener,
+            thread: Rc::clone(thread),
         })
     }
 
@@ -59,13 +65,31 @@ impl Listening {
         self.settings.replace(Rc::new(config.clone()));
     }
 
-    /// Stops accepting. Connections that are open go on.
+    /// Stops accepting; to be dropped after that, which closes the socket. Connections that are open go on,
+    /// and so do those that wait in the socket's queue: closing it would reset them.
     pub(crate) fn stop(&self) {
         self.task.abort();
+        let queue = socket2::SockRef::from(&*self.listener);
+        for _ in 0..MAX_QUEUE {
+            let Ok((io, peer)) = queue.accept() else {
+                return;
+            };
+            let Some(peer) = peer.as_socket() else {
+                continue;
+            };
+            let io = std::net::TcpStream::from(io);
+            // A connection that cannot be registered is closed, as it would have been without this.
+            if let Ok(io) = io
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(io))
+            {
+                welcome(io, peer.ip().to_canonical(), &self.settings, &self.thread);
+            }
+        }
     }
 }
 
-async fn accept_loop(listener: TcpListener, settings: ListenerState, thread: Rc<Thread>) {
+async fn accept_loop(listener: Rc<TcpListener>, settings: ListenerState, thread: Rc<Thread>) {
     let mut spare = spare_descriptor();
     loop {
         match listener.accept().await {

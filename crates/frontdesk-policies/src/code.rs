@@ -13,6 +13,7 @@ pub enum Code {
     BodyTooLarge,
     RequestTimeout,
     UnsupportedCoding,
+    UnsupportedMethod,
     UnsupportedVersion,
     ExpectationFailed,
     InvalidPath,
@@ -85,6 +86,13 @@ const TABLE: &[Row] = &[
         "unsupported_coding",
         501,
         "Unsupported transfer coding",
+        None,
+    ),
+    Row(
+        Code::UnsupportedMethod,
+        "unsupported_method",
+        501,
+        "Unsupported method",
         None,
     ),
     Row(

@@ -5,55 +5,24 @@ use std::io;
 use std::rc::Rc;
 use std::task::Poll;
 
-use frontdesk_http::{Fault, Known, Method, ResponseFraming, ResponseHead, Version};
-use frontdesk_policies::{Code, Exchange, Rejection, Response};
+use frontdesk_http::{Fault, Method, ResponseHead, Version};
+use frontdesk_policies::{Code, Exchange, Rejection};
 use frontdesk_upstream::{ConnectFault, Upstream};
-use tokio::net::TcpStream;
 
 use super::client::Client;
+use super::connection::Connection;
+use super::deliver::Answered;
 use super::exchange::{After, Report, reject};
-use super::head::{self, BodyFraming, Keep, RequestParts, ResponseParts};
+use super::head::{self, RequestParts};
+use super::mirror;
 use super::request_body::{RequestBody, RequestStop};
-use super::response_body::{ResponseBody, ResponseStop};
+use super::response_body::ResponseStop;
 use super::transfer::{Stop, Transfer};
-use super::{io as wire, mirror, tunnel};
-use crate::buffers::{Buf, Buffers, SMALL};
 use crate::build::{Forward, Route, Service};
-use crate::pipeline;
 use crate::thread::{ServiceState, Thread, ThreadBuild};
 
 /// Interim responses of one exchange, at the most.
 const MAX_INTERIM: u32 = 16;
-
-/// A connection to a target.
-pub(crate) struct Connection {
-    pub(crate) io: TcpStream,
-    pub(crate) buf: Buf,
-    /// Whether a read has filled a whole buffer: more of the same is to be expected.
-    pub(crate) filled_once: bool,
-    reused: bool,
-}
-
-impl Connection {
-    /// Makes room to read into.
-    pub(crate) fn make_room(&mut self, buffers: &Buffers) {
-        if self.buf.is_vacant() {
-            self.buf = buffers.small();
-        }
-        if self.buf.space().is_empty() {
-            self.buf.compact();
-        }
-        if self.buf.space().is_empty() {
-            let larger = self.buf.len() * 2;
-            self.buf.grow(larger);
-        }
-    }
-
-    /// Remembers whether the last read filled the buffer.
-    pub(crate) fn note_read(&mut self) {
-        self.filled_once |= self.buf.space().is_empty() && self.buf.len() >= SMALL / 2;
-    }
-}
 
 /// What all attempts of one exchange share.
 pub(crate) struct Plan<'a> {
@@ -160,7 +129,7 @@ async fn fail(
 }
 
 /// Counts what the codec found wrong, at the side that sent it.
-fn count_fault(client: &Client, code: Code, fault: Fault, report: &mut Report) {
+pub(crate) fn count_fault(client: &Client, code: Code, fault: Fault, report: &mut Report) {
     let stats = &client.thread.stats;
     let side = if code == Code::MalformedRequest {
         &stats.request_faults
@@ -251,12 +220,7 @@ async fn open(
     let stats = &client.thread.stats;
     if !fresh && let Some(io) = upstream.checkout() {
         stats.upstream_reused.add(1);
-        return Ok(Connection {
-            io,
-            buf: Buf::default(),
-            filled_once: false,
-            reused: true,
-        });
+        return Ok(Connection::new(io, true));
     }
     let deadline = client.thread.clock.after(plan.service.connect);
     let mut connecting = Box::pin(upstream.connect());
@@ -271,12 +235,7 @@ async fn open(
     let code = match connected.await {
         Some(Ok(io)) => {
             stats.upstream_opened.add(1);
-            return Ok(Connection {
-                io,
-                buf: Buf::default(),
-                filled_once: false,
-                reused: false,
-            });
+            return Ok(Connection::new(io, false));
         }
         Some(Err(ConnectFault::Resolve(_))) => Code::NameNotResolved,
         Some(Err(ConnectFault::Connect(error))) if error.kind() == io::ErrorKind::TimedOut => {
@@ -351,186 +310,4 @@ fn failure(stop: &Stop, up: &Connection, request: &RequestBody, interim: u32) ->
         _ => Retry::Never,
     };
     Failure { code, fault, retry }
-}
-
-/// A response head is there: the rest of the exchange.
-struct Answered {
-    up: Connection,
-    request: RequestBody,
-    head: ResponseHead,
-    /// Bytes of the head in the target's buffer.
-    length: usize,
-    broken: bool,
-    total: u32,
-}
-
-impl Answered {
-    async fn deliver(
-        mut self,
-        client: &mut Client,
-        ex: &mut Exchange,
-        plan: &Plan<'_>,
-        upstream: &Upstream,
-        report: &mut Report,
-    ) -> After {
-        if self.head.status == 101 {
-            return self.switch(client, ex, plan, report).await;
-        }
-        if !plan.route.policies.is_empty() {
-            let bytes = self.up.buf.unread();
-            let mut response = Response {
-                head: &mut self.head,
-                bytes,
-            };
-            if let Err(rejection) = pipeline::respond(ex, plan.route, &mut response).await {
-                return reject(client, ex, &rejection, report).await;
-            }
-        }
-        let framing = client_framing(&self.head, ex);
-        let whole = self.request.is_finished();
-        let keep_open =
-            whole && ex.head.keep_alive && framing != BodyFraming::Close && client.may_go_on();
-        let keep = if keep_open {
-            Keep::Open(ex.head.version)
-        } else {
-            Keep::Close
-        };
-        let mut out = client.thread.buffers.scratch();
-        let parts = ResponseParts {
-            head: &self.head,
-            bytes: self.up.buf.unread(),
-            ex,
-            thread: plan.thread,
-            body: framing,
-            keep,
-        };
-        head::write_response(&mut out, &parts);
-        self.up.buf.consume(self.length);
-        report.status = self.head.status;
-        let mut body = ResponseBody::new(out, self.head.framing, framing, ex.head.te_trailers);
-        let mut transfer = Transfer {
-            client,
-            up: &mut self.up,
-            request: &mut self.request,
-            service: plan.service,
-            total: self.total,
-            is_head: false,
-            request_broken: self.broken,
-        };
-        let result = transfer.body(&mut body).await;
-        report.bytes_in = self.request.received;
-        report.bytes_out = body.sent;
-        client.thread.buffers.give_scratch(body.into_scratch());
-        match result {
-            Ok(()) => self.finish(client, ex, upstream, keep_open),
-            Err(stop) => {
-                cut(client, &stop, report);
-                After::Close
-            }
-        }
-    }
-
-    /// The response is complete. The target's connection is used again only if the whole exchange was clean.
-    fn finish(
-        self,
-        client: &Client,
-        ex: &mut Exchange,
-        upstream: &Upstream,
-        keep_open: bool,
-    ) -> After {
-        let whole = self.request.is_finished() && !self.broken;
-        let clean = whole && self.head.keep_alive && self.up.buf.is_empty();
-        if clean && self.head.framing != ResponseFraming::UntilClose {
-            upstream.checkin(self.up.io, client.thread.clock.now());
-        }
-        client
-            .thread
-            .buffers
-            .give_scratch(self.request.into_scratch());
-        client.thread.buffers.give(self.up.buf);
-        ex.spare_head = self.head;
-        match (keep_open, whole) {
-            (true, _) => After::KeepAlive,
-            (false, true) => After::Close,
-            (false, false) => After::Linger,
-        }
-    }
-
-    /// Whether the target switched to the protocol that was asked for.
-    fn grants_upgrade(&self, ex: &Exchange, route: &Route) -> bool {
-        let asked = head::upgrade_token(&ex.head, &ex.bytes, &route.upgrades);
-        let granted = self
-            .head
-            .get(Known::Upgrade)
-            .map(|field| field.value(self.up.buf.unread()));
-        let same = asked
-            .zip(granted)
-            .is_some_and(|(a, b)| a.eq_ignore_ascii_case(b));
-        self.head.upgrade && same
-    }
-
-    async fn switch(
-        mut self,
-        client: &mut Client,
-        ex: &Exchange,
-        plan: &Plan<'_>,
-        report: &mut Report,
-    ) -> After {
-        if !self.grants_upgrade(ex, plan.route) {
-            let detail = "The service behind the gateway switched protocols without being asked.";
-            let rejection = Rejection::new(Code::UpgradeRefused, detail);
-            return reject(client, ex, &rejection, report).await;
-        }
-        let mut out = client.thread.buffers.scratch();
-        head::write_switching(&mut out, &self.head, self.up.buf.unread(), ex);
-        self.up.buf.consume(self.length);
-        report.status = 101;
-        if client.send(&out).await.is_ok() {
-            let idle = plan.build.shared.websocket_idle;
-            tunnel::run(client, &mut self.up, idle, report).await;
-        }
-        client.thread.buffers.give_scratch(out);
-        After::Close
-    }
-}
-
-/// How the body goes to this client (RFC 9112 §6.3, §7).
-fn client_framing(head: &ResponseHead, ex: &Exchange) -> BodyFraming {
-    match (head.framing, ex.head.version) {
-        (ResponseFraming::None, _) => BodyFraming::None,
-        (ResponseFraming::Length(length), _) => BodyFraming::Length(length),
-        (ResponseFraming::Chunked | ResponseFraming::UntilClose, Version::Http11) => {
-            BodyFraming::Chunked
-        }
-        (ResponseFraming::Chunked | ResponseFraming::UntilClose, Version::Http10) => {
-            BodyFraming::Close
-        }
-    }
-}
-
-/// The response was cut after its head had gone out: the client must see that.
-fn cut(client: &Client, stop: &Stop, report: &mut Report) {
-    let code = match stop {
-        Stop::Request(RequestStop::ClientGone) | Stop::Response(ResponseStop::Client) => {
-            Code::ClientClosed
-        }
-        Stop::ClientStalled => Code::WriteTimeout,
-        Stop::Request(RequestStop::Malformed(fault)) => {
-            count_fault(client, Code::MalformedRequest, *fault, report);
-            Code::MalformedRequest
-        }
-        Stop::Request(RequestStop::TooLarge) => Code::BodyTooLarge,
-        Stop::Request(RequestStop::TooSlow) => Code::RequestTimeout,
-        Stop::Total => Code::UpstreamTotalTimeout,
-        Stop::Stalled | Stop::FirstByte => Code::UpstreamTimeout,
-        Stop::Malformed(fault) | Stop::Response(ResponseStop::Malformed(fault)) => {
-            count_fault(client, Code::UpstreamMalformed, *fault, report);
-            Code::UpstreamMalformed
-        }
-        Stop::NoResponse
-        | Stop::Request(RequestStop::Upstream)
-        | Stop::Response(ResponseStop::Truncated) => Code::UpstreamTruncated,
-    };
-    report.abort(code, &client.thread);
-    wire::abort(&client.io);
 }

@@ -2,6 +2,8 @@
 
 pub(crate) mod chunked;
 pub(crate) mod client;
+pub(crate) mod connection;
+pub(crate) mod deliver;
 pub(crate) mod exchange;
 pub(crate) mod forward;
 pub(crate) mod head;

@@ -6,7 +6,7 @@ use frontdesk_http::{ChunkDecoder, ChunkEvent, Fault, ResponseFraming, TrailerLi
 
 use super::chunked::{write_chunk, write_end};
 use super::client::Client;
-use super::forward::Connection;
+use super::connection::Connection;
 use super::head::BodyFraming;
 use super::io as wire;
 use crate::buffers::{LARGE, SMALL};

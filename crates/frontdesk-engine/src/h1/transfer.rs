@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use frontdesk_http::{Fault, Parsed, ResponseHead, parse_response};
 
 use super::client::{Client, worth_parsing};
-use super::forward::Connection;
+use super::connection::Connection;
 use super::io as wire;
 use super::request_body::{RequestBody, RequestStop};
 use super::response_body::{ResponseBody, ResponseStop};

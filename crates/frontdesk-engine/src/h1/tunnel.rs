@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 use tokio::net::TcpStream;
 
 use super::client::Client;
+use super::connection::Connection;
 use super::exchange::Report;
-use super::forward::Connection;
 use super::io as wire;
 use crate::buffers::Buf;
 

@@ -39,7 +39,7 @@ pub const METRICS: &[(&str, &str, &str)] = &[
     (
         "frontdesk_upstream_duration_seconds",
         "histogram",
-        "From the choice of a target to its response head.",
+        "From the request head to the response head, retries included.",
     ),
     ("frontdesk_connections_open", "gauge", "Client connections."),
     (

@@ -87,7 +87,7 @@ class Service(Settings):
     balance: Annotated[Balance, not_yet("ewma", "random", "hash")] = Field(
         default="round_robin",
         description="How a target is chosen: in turn by weight, "
-        "or the less loaded of two drawn at random.",
+        "or the less loaded of the next two in turn.",
     )
     timeouts: Timeouts = Field(
         default_factory=Timeouts, description="How long the gateway waits for the upstream."

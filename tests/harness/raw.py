@@ -91,17 +91,24 @@ class Connection:
 
     def read_until_close(self) -> bytes:
         """Everything up to the end of the stream. Raises TimeoutError if it stays open."""
+        pieces = []
         while self._fill():
-            pass
-        data, self.buffer = self.buffer, b""
+            pieces.append(self.buffer)
+            self.buffer = b""
+        data, self.buffer = b"".join([*pieces, self.buffer]), b""
         return data
 
     def read_exactly(self, size: int) -> bytes:
         """Up to `size` bytes, fewer only at the end of the stream."""
-        while len(self.buffer) < size and self._fill():
-            pass
-        data, self.buffer = self.buffer[:size], self.buffer[size:]
-        return data
+        pieces, missing = [], size
+        while len(self.buffer) < missing:
+            missing -= len(self.buffer)
+            pieces.append(self.buffer)
+            self.buffer = b""
+            if not self._fill():
+                return b"".join(pieces)
+        last, self.buffer = self.buffer[:missing], self.buffer[missing:]
+        return b"".join([*pieces, last])
 
     def _read_line(self) -> bytes | None:
         while b"\r\n" not in self.buffer:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.e2e.messages import post
-from tests.harness import Connection, Gateway, RecordedRequest, RecordingUpstream, eventually, ok
+from tests.e2e.wire import config
+from tests.harness import (
+    Connection,
+    Gateway,
+    RecordedRequest,
+    RecordingUpstream,
+    eventually,
+    ok,
+)
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +106,53 @@ def test_content_of_the_request_line_upstream(gateway: Gateway, service: Recordi
         return service.requests[0] if service.requests else None
 
     assert eventually(arrived).head.startswith(b"GET /old HTTP/1.1\r\n")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["closed", "half-closed"])
+def test_client_that_leaves_while_the_upstream_works_lets_it_go(
+    half: bool, gateway_of: Callable[..., Gateway]
+) -> None:
+    """Nobody waits for the answer any more; a half close counts as leaving, as it does in nginx."""
+    asked, let_go = threading.Event(), threading.Event()
+
+    def work(sock: socket.socket) -> None:
+        while b"\r\n\r\n" not in sock.recv(65536):
+            pass
+        asked.set()
+        if sock.recv(1) == b"":
+            let_go.set()
+
+    with RecordingUpstream(on_connect=work) as upstream:
+        gateway = gateway_of(config(upstream))
+        with Connection(gateway.port) as client:
+            client.send(b"GET /slow HTTP/1.1\r\nHost: a.test\r\n\r\n")
+            assert asked.wait(10)
+            if half:
+                client.sock.shutdown(socket.SHUT_WR)
+                assert client.read_until_close() == b""
+        assert let_go.wait(10)
+
+
+def test_idle_upstream_connections_are_closed_in_time_and_in_number(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+) -> None:
+    gateway = gateway_of(
+        {
+            "services": {
+                "brief": {"url": upstream.url, "pool": {"idle": "300ms"}},
+                "none": {"url": upstream.url, "pool": {"max_idle": 0}},
+            },
+            "routes": {
+                "brief": {"match": {"path": "/brief"}, "service": "brief"},
+                "none": {"match": {"path": "/none"}, "service": "none"},
+            },
+        }
+    )
+    assert gateway.get("/brief").status == 200
+    connection = upstream.connection_of(upstream.last)
+    eventually(lambda: connection.ended != "open", what="the idle connection closed")
+    used = set()
+    for _ in range(5):
+        assert gateway.get("/none").status == 200
+        used.add(upstream.last.connection)
+    assert len(used) == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,22 @@ def refuses(gateway: Gateway) -> bool:
     except OSError:
         return True
     return False
+
+
+def test_ctrl_c_of_a_terminal(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+) -> None:
+    """A terminal sends SIGINT to every process of the group; the workers drain all the same."""
+    upstream.answer([Stall(1.0), ok(b"late")])
+    gateway = gateway_of(forwarding(upstream.url), preexec=os.setsid)
+    with Connection(gateway.port) as connection:
+        connection.send(build("GET", "/slow"))
+        eventually(lambda: upstream.requests)
+        gateway.processes()
+        os.killpg(gateway.pid, signal.SIGINT)
+        assert connection.response().body == b"late"
+    assert gateway.wait() == 0
+    gateway.assert_nothing_left()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -94,6 +111,22 @@ def test_under_load_every_answer_is_whole(
     """Clients see complete answers up to the end, then refused connections; never half an answer."""
     gateway = gateway_of(forwarding(upstream.url))
     load = Load(gateway.port)
+    with load:
+        eventually(lambda: load.done > 50)
+        gateway.processes()
+        gateway.kill(signal.SIGTERM)
+        assert gateway.wait() == 0
+        load.stop()
+    unexpected = [f for f in load.failures if not f.startswith("ConnectionRefusedError")]
+    assert unexpected == []
+
+
+def test_under_load_no_connection_that_was_made_is_dropped(
+    gateway_of: Callable[..., Gateway],
+) -> None:
+    """Every connection that the kernel had accepted gets its answer; later ones are refused."""
+    gateway = gateway_of(answering("one"), threads=2)
+    load = Load(gateway.port, keep_alive=False, clients=8)
     with load:
         eventually(lambda: load.done > 50)
         gateway.processes()

@@ -92,6 +92,31 @@ def test_last_good_one_that_cannot_be_used(gateway_of: Callable[..., Gateway], d
     assert said[damage] in gateway.stderr
 
 
+def test_control_that_hangs_at_the_start(gateway_of: Callable[..., Gateway]) -> None:
+    """After ten seconds without a verdict the last good configuration is served, then the new one."""
+    gateway = gateway_of(answering("good"))
+    gateway.stop()
+    gateway.write(answering("new"))
+    gateway._wait_ready = False
+    gateway.start()
+    control = gateway.control_pid()
+    os.kill(control, signal.SIGSTOP)
+    try:
+        eventually(lambda: body(gateway) == b"good", within=30)
+        assert "control gives no verdict" in gateway.stderr
+    finally:
+        os.kill(control, signal.SIGCONT)
+    eventually(lambda: body(gateway) == b"new", within=30)
+    gateway.wait_ready()
+
+
+def body(gateway: Gateway) -> bytes:
+    try:
+        return gateway.get("/").body
+    except OSError:
+        return b""
+
+
 def test_bad_address_at_the_start(gateway_of: Callable[..., Gateway]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

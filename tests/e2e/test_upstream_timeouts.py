@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.e2e.faults import CLEAN, assert_bad_gateway, assert_cut, start_faulty
-from tests.harness import Connection, Gateway, RecordedRequest, RecordingUpstream, Stall
+from tests.harness import Connection, Drip, Gateway, RecordedRequest, RecordingUpstream, Stall
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,13 @@ def test_half_a_head_then_silence_is_a_gateway_timeout(
     gateway: Gateway, fresh_upstream: RecordingUpstream
 ) -> None:
     fresh_upstream.answer(Stall(first=b"HTTP/1.1 200 OK\r\nContent-Le"))
+    assert_bad_gateway(gateway.get("/quick/x"), 504)
+
+
+def test_dripping_head_has_one_deadline(
+    gateway: Gateway, fresh_upstream: RecordingUpstream
+) -> None:
+    fresh_upstream.answer(Drip(b"HTTP/1.1 200 OK\r\nX-A: " + b"a" * 200, pause=0.05))
     assert_bad_gateway(gateway.get("/quick/x"), 504)
 
 

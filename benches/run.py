@@ -17,7 +17,7 @@ from harness.rows import ROWS
 from harness.run_context import Context, Effort
 from rich.console import Console
 
-from harness import report
+from harness import readme, report
 from harness.upstream import upstream
 
 DOCS = ROOT / "docs" / "benchmarks"
@@ -91,6 +91,8 @@ def measure(context: Context, names: list[str], console: Console, output: Path) 
         document["versions"] = versions(context.peers)
         document["rows"][row.name] = report.section(row, result, conditions(context.effort))
         report.write(output, document)
+        if output == DOCS:
+            readme.update(ROOT / "README.md", document)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,10 @@ TRAILERS = [
 ]
 
 
+REQUEST_ONLY = {"Host", "Authorization", "Cookie", "Via", "X-Forwarded-For", "X-Real-IP"}
+IN_RESPONSES = [trailer for trailer in TRAILERS if trailer[0] not in REQUEST_ONLY]
+
+
 @pytest.mark.parametrize(("name", "value", "passes"), TRAILERS, ids=[t[0] for t in TRAILERS])
 def test_request_trailer(
     name: str, value: str, passes: bool, gateway: Gateway, service: RecordingUpstream
@@ -61,12 +65,12 @@ def test_request_trailer(
     assert [r.complete for r in service.requests] == [True, True]
 
 
-@pytest.mark.parametrize(("name", "value", "passes"), TRAILERS, ids=[t[0] for t in TRAILERS])
+@pytest.mark.parametrize(
+    ("name", "value", "passes"), IN_RESPONSES, ids=[t[0] for t in IN_RESPONSES]
+)
 def test_response_trailer(
     name: str, value: str, passes: bool, gateway: Gateway, service: RecordingUpstream
 ) -> None:
-    if name in ("Host", "Authorization", "Cookie", "Via", "X-Forwarded-For", "X-Real-IP"):
-        pytest.skip("a request field; in a response it means nothing")
     answer = chunked_ok(b"hello")[:-2] + f"{name}: {value}\r\n\r\n".encode()
     service.answer(answer, ok(b"next"))
     with Connection(gateway.port) as client:

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
 
 from tests.e2e.cases import malformed
 from tests.e2e.cases.model import Case, chunked, params, post
-from tests.e2e.wire import assert_refused, bystander, config, exchange, hostile_requests, send_all
+from tests.e2e.wire import (
+    CUT,
+    assert_refused,
+    bystander,
+    config,
+    exchange,
+    hostile_requests,
+    send_all,
+)
 from tests.harness import Connection, Gateway, RecordingUpstream, eventually
+
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
 def gateway(module_gateway: Callable[..., Gateway], shared_upstream: RecordingUpstream) -> Gateway:
     return module_gateway(config(shared_upstream))
+
+
+def with_own_target(data: bytes) -> tuple[bytes, str]:
+    """The request with a target that no other test uses, and that target."""
+    target = f"{CUT}{next(_numbers)}"
+    return data.replace(b"/echo", target.encode(), 1), target
 
 
 @pytest.mark.parametrize("case", params(malformed.REQUEST_LINE))
@@ -42,11 +59,12 @@ def test_chunks_in_one_write(
     case: Case, gateway: Gateway, shared_upstream: RecordingUpstream
 ) -> None:
     """Whatever of it was sent on, the upstream never sees the end of the request."""
+    data, target = with_own_target(case.data)
     with bystander(gateway, shared_upstream):
-        response, closed = exchange(gateway, case.data)
+        response, closed = exchange(gateway, data)
     assert response.status in case.status
     assert closed
-    arrived = hostile_requests(shared_upstream)
+    arrived = [request for request in shared_upstream.requests if request.target == target]
     assert not any(request.complete for request in arrived)
     assert len(arrived) <= 1
 
@@ -56,15 +74,18 @@ def test_chunk_fault_while_the_body_streams(
     case: Case, gateway: Gateway, shared_upstream: RecordingUpstream
 ) -> None:
     """The upstream has part of the body already: it is cut off there, visibly."""
-    head, _, faulty = case.data.partition(b"\r\n\r\n")
+    data, target = with_own_target(case.data)
+    head, _, faulty = data.partition(b"\r\n\r\n")
     with bystander(gateway, shared_upstream), Connection(gateway.port) as client:
         client.send(head + b"\r\n\r\n4\r\nhead\r\n")
-        eventually(lambda: b"head\r\n" in shared_upstream.data, what="the first chunk upstream")
+        arrived = eventually(
+            lambda: [r for r in shared_upstream.requests if r.target == target], what="the head"
+        )[0]
+        connection = shared_upstream.connection_of(arrived)
+        eventually(lambda: b"head\r\n" in connection.data, what="the first chunk upstream")
         send_all(client, faulty)
         assert client.response().status in case.status
         assert client.is_closed()
-    (arrived,) = hostile_requests(shared_upstream)
-    connection = shared_upstream.connection_of(arrived)
     eventually(lambda: connection.ended != "open", what="the upstream connection cut")
     assert not arrived.complete
     assert not connection.data.endswith(b"0\r\n\r\n")

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 /// Size of an ordinary buffer.
 pub(crate) const SMALL: usize = 16 * 1024;
 /// Size of a buffer for a long body.
-pub(crate) const LARGE: usize = 64 * 1024;
+pub(crate) const LARGE: usize = 32 * 1024;
 /// Bytes in free lists of one kind, at the most.
 const KEPT_BYTES: usize = 4 * 1024 * 1024;
 

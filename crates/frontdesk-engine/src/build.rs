@@ -30,9 +30,9 @@ pub(crate) struct Build {
 pub(crate) struct Route {
     pub(crate) name: Box<str>,
     pub(crate) action: Action,
-    pub(crate) policies: Vec<Box<dyn Policy>>,
+    pub(crate) policies: Box<[Box<dyn Policy>]>,
     pub(crate) max_body: u64,
-    pub(crate) upgrades: Vec<String>,
+    pub(crate) upgrades: Box<[String]>,
     /// Index of the first of its counters: one per share of a split, else one.
     pub(crate) stats_base: usize,
 }
@@ -45,15 +45,20 @@ pub(crate) enum Action {
     },
     Respond {
         status: u16,
-        body: Vec<u8>,
-        content_type: String,
+        body: Box<[u8]>,
+        content_type: Box<str>,
     },
 }
 
 pub(crate) struct Forward {
     /// Index of the service, weight.
-    pub(crate) split: Vec<(u32, u32)>,
-    pub(crate) strip_prefix: String,
+    pub(crate) split: Box<[(u32, u32)]>,
+    /// The service of the first share, which is mostly the only one: with many routes `split` is a
+    /// place in memory that is rarely in the cache.
+    first: u32,
+    pub(crate) strip_prefix: Box<str>,
+    /// Whether the route's rules have a template for the path.
+    pub(crate) rewrites: bool,
     pub(crate) mirror: Option<Mirror>,
 }
 
@@ -183,6 +188,17 @@ impl Build {
     }
 }
 
+impl Forward {
+    /// The index of the service of a share.
+    pub(crate) fn service(&self, share: usize) -> u32 {
+        if share == 0 {
+            self.first
+        } else {
+            self.split[share].0
+        }
+    }
+}
+
 impl Action {
     fn shares(&self) -> usize {
         match self {
@@ -303,8 +319,10 @@ fn build_route(
                 })
             });
             Action::Forward(Forward {
+                first: service(forward.split.first().map_or("", |share| &share.service))?,
                 split: split.collect::<Result<_, String>>()?,
-                strip_prefix: forward.strip_prefix.clone(),
+                strip_prefix: forward.strip_prefix.as_str().into(),
+                rewrites: forward.rewrite_path.is_some(),
                 mirror: mirror.transpose()?,
             })
         }
@@ -313,8 +331,8 @@ fn build_route(
         },
         snapshot::Action::Respond(respond) => Action::Respond {
             status: respond.status,
-            body: respond.body.clone().into_bytes(),
-            content_type: header_value(&respond.content_type)?,
+            body: respond.body.as_bytes().into(),
+            content_type: header_value(&respond.content_type)?.into(),
         },
     };
     Ok(Route {
@@ -330,7 +348,7 @@ fn build_route(
         } else {
             route.max_body_bytes
         },
-        upgrades: route.upgrades.clone(),
+        upgrades: route.upgrades.as_slice().into(),
         stats_base,
     })
 }

@@ -229,7 +229,7 @@ fn upstream_json(
     listener: &ListenerConfig,
     thread: &Thread,
 ) -> Value {
-    let service = &build.services[forward.split[0].0 as usize];
+    let service = &build.services[forward.service(0) as usize];
     let Some(target) = service.targets.first() else {
         return Value::Null;
     };
@@ -264,7 +264,7 @@ fn upstream_json(
 fn targets_json(build: &Build, forward: &Forward) -> Value {
     let shares: u32 = forward.split.iter().map(|share| share.1).sum();
     let mut rows = Vec::new();
-    for (service, weight) in &forward.split {
+    for (service, weight) in &*forward.split {
         let service = &build.services[*service as usize];
         let all: u32 = service.targets.iter().map(|target| target.weight).sum();
         for target in &service.targets {

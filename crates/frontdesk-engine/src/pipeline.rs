@@ -56,7 +56,7 @@ pub(crate) async fn decide<'b>(
         return reject(Code::BodyTooLarge, body_limit(route.max_body));
     }
     // 6. Policies, in the order of the snapshot.
-    for policy in &route.policies {
+    for policy in &*route.policies {
         let mut flow = policy.on_request(ex);
         loop {
             match flow {
@@ -68,6 +68,7 @@ pub(crate) async fn decide<'b>(
     }
     // 7. The route's action.
     match &route.action {
+        Action::Forward(forward) if !forward.rewrites => Decision::Forward(forward),
         Action::Forward(forward) => match rewrite(ex, build, place.rule) {
             Ok(()) => Decision::Forward(forward),
             Err(fault) => reject(Code::InvalidPath, format!("The path is refused: {fault}.")),
@@ -82,7 +83,7 @@ pub(crate) async fn decide<'b>(
             Decision::Answer(Answer {
                 status: *status,
                 fields,
-                body: body.clone(),
+                body: body.to_vec(),
             })
         }
     }
@@ -218,7 +219,7 @@ pub(crate) fn upstream_target(ex: &Exchange, forward: &Forward, prefix: &str, ou
 
 /// The part of the path that the upstream does not see.
 pub(crate) fn stripped_prefix<'f>(ex: &Exchange, forward: &'f Forward) -> &'f str {
-    let prefix = forward.strip_prefix.as_str();
+    let prefix = &*forward.strip_prefix;
     let is_stripped =
         ex.rewritten.is_empty() && stripped(ex.path(), prefix.as_bytes()).len() != ex.path().len();
     if is_stripped { prefix } else { "" }
@@ -328,7 +329,7 @@ mod tests {
         check: impl FnOnce(Decision<'_>, &mut Exchange, &Build),
     ) -> usize {
         let mut build = Build::new(&snapshot(), String::new()).unwrap();
-        build.routes[0].policies = policies;
+        build.routes[0].policies = policies.into();
         let build = Arc::new(build);
         let thread = Thread::new(0, Arc::new(Shared::new().unwrap()), Arc::clone(&build), 1);
         let mut ex = Exchange::default();

@@ -1,6 +1,6 @@
 //! What one serving thread owns. Nothing here is shared but the counters, which others only read.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -57,8 +57,9 @@ pub(crate) struct Thread {
 pub(crate) struct ThreadBuild {
     pub(crate) shared: Arc<Build>,
     pub(crate) services: Vec<ServiceState>,
-    splits: Vec<Option<Schedule>>,
-    stats: Vec<RefCell<Option<Arc<RouteStats>>>>,
+    /// Turns of the routes that have more than one share.
+    splits: FxHashMap<u32, Schedule>,
+    stats: Vec<OnceCell<Arc<RouteStats>>>,
     unrouted: Arc<RouteStats>,
 }
 
@@ -85,7 +86,7 @@ impl Thread {
             unrouted: shared.registry.route(index, unrouted),
             shared: build,
             services: Vec::new(),
-            splits: Vec::new(),
+            splits: FxHashMap::default(),
             stats: Vec::new(),
         };
         Rc::new(Thread {
@@ -120,15 +121,13 @@ impl Thread {
             .iter()
             .map(|service| self.service_state(service))
             .collect();
-        let splits = build
-            .routes
-            .iter()
-            .map(|route| self.split(&route.action))
-            .collect();
+        let routes = (0u32..).zip(&build.routes);
+        let splits = routes.filter_map(|(index, route)| Some((index, self.split(&route.action)?)));
+        let splits = splits.collect();
         let next = ThreadBuild {
             services,
             splits,
-            stats: (0..build.stats_count).map(|_| RefCell::default()).collect(),
+            stats: (0..build.stats_count).map(|_| OnceCell::new()).collect(),
             unrouted: Arc::clone(&self.build.borrow().unrouted),
             shared: build,
         };
@@ -259,37 +258,32 @@ fn connection_limit(configured: usize) -> usize {
 impl ThreadBuild {
     /// Which share of a route's split takes the next request: its index in the split.
     pub(crate) fn share(&self, route: u32) -> usize {
-        self.splits[route as usize]
-            .as_ref()
-            .and_then(Schedule::turn)
-            .unwrap_or(0)
+        match &self.shared.routes[route as usize].action {
+            Action::Forward(forward) if forward.split.len() > 1 => self
+                .splits
+                .get(&route)
+                .and_then(Schedule::turn)
+                .unwrap_or(0),
+            _ => 0,
+        }
     }
 
     /// The counters of a route and one of its shares.
-    pub(crate) fn stats(
-        &self,
-        thread: &Thread,
-        route: Option<u32>,
-        share: usize,
-    ) -> Arc<RouteStats> {
+    pub(crate) fn stats(&self, thread: &Thread, route: Option<u32>, share: usize) -> &RouteStats {
         let Some(route) = route else {
-            return Arc::clone(&self.unrouted);
+            return &self.unrouted;
         };
         let route = &self.shared.routes[route as usize];
-        let mut slot = self.stats[route.stats_base + share].borrow_mut();
-        let stats = slot.get_or_insert_with(|| {
+        self.stats[route.stats_base + share].get_or_init(|| {
             let service = match &route.action {
-                Action::Forward(f) => self.shared.services[f.split[share].0 as usize].name.clone(),
+                Action::Forward(f) => self.shared.services[f.service(share) as usize].name.clone(),
                 Action::Redirect { .. } | Action::Respond { .. } => "".into(),
             };
-            thread.shared.registry.route(
-                thread.index,
-                StatsKey {
-                    route: route.name.clone(),
-                    service,
-                },
-            )
-        });
-        Arc::clone(stats)
+            let key = StatsKey {
+                route: route.name.clone(),
+                service,
+            };
+            thread.shared.registry.route(thread.index, key)
+        })
     }
 }

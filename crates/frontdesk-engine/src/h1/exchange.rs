@@ -3,7 +3,6 @@
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -17,7 +16,7 @@ use super::request_body::BodyState;
 use crate::answer::Answer;
 use crate::build::Action;
 use crate::observe::access_log::Entry;
-use crate::observe::metrics::RouteStats;
+use crate::observe::metrics::{Duration, RouteStats};
 use crate::pipeline::{self, Decision, Place};
 use crate::thread::{Thread, ThreadBuild};
 
@@ -82,16 +81,16 @@ impl Report {
 }
 
 /// Counts a request as in flight until it is dropped, however that comes about.
-struct InFlight(Arc<RouteStats>);
+struct InFlight<'s>(&'s RouteStats);
 
-impl InFlight {
-    fn new(stats: Arc<RouteStats>) -> InFlight {
+impl InFlight<'_> {
+    fn new(stats: &RouteStats) -> InFlight<'_> {
         stats.in_flight.add(1);
         InFlight(stats)
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.sub(1);
     }
@@ -111,7 +110,7 @@ pub(crate) async fn run(client: &mut Client, mut ex: Box<Exchange>) -> After {
     let stats = InFlight::new(build.stats(&thread, place.route, report.share));
     let after = match (decision, place.route) {
         (Decision::Forward(forward), Some(route)) => {
-            let service = forward.split[report.share].0 as usize;
+            let service = forward.service(report.share) as usize;
             let plan = Plan {
                 build: &build,
                 route: &build.shared.routes[route as usize],
@@ -126,7 +125,7 @@ pub(crate) async fn run(client: &mut Client, mut ex: Box<Exchange>) -> After {
         (Decision::Answer(answer), _) => send_answer(client, &ex, &answer, &mut report).await,
         (Decision::Reject(rejection), _) => reject(client, &ex, &rejection, &mut report).await,
     };
-    record(&ex, &report, &build, place, &stats.0, &thread);
+    record(&ex, &report, &build, place, stats.0, &thread);
     drop(stats);
     thread.give_exchange(ex);
     after
@@ -262,9 +261,9 @@ fn record(
     stats.requests[class].add(1);
     stats.bytes_in.add(report.bytes_in);
     stats.bytes_out.add(report.bytes_out);
-    stats.duration.record(duration_us);
+    stats.durations.record(Duration::Total, duration_us);
     if let Some(us) = report.upstream_us {
-        stats.upstream.record(us);
+        stats.durations.record(Duration::Upstream, us);
     }
     let log = &build.shared.log;
     if !log.is_on()
@@ -278,7 +277,7 @@ fn record(
     let service = match (route.map(|route| &route.action), report.target) {
         (_, Some((service, _))) => Some(&build.shared.services[service as usize]),
         (Some(Action::Forward(forward)), None) => {
-            Some(&build.shared.services[forward.split[report.share].0 as usize])
+            Some(&build.shared.services[forward.service(report.share) as usize])
         }
         _ => None,
     };

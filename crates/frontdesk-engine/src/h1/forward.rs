@@ -71,7 +71,7 @@ pub(crate) async fn run(
         let Some(index) = plan.state.balancer.choose(&plan.state.upstreams, &tried) else {
             return fail(client, ex, report, Code::NoHealthyTarget, None).await;
         };
-        report.target = Some((plan.forward.split[report.share].0, index as u32));
+        report.target = Some((plan.forward.service(report.share), index as u32));
         let failure = match attempt(client, ex, plan, index, stale, total, report).await {
             Ok(after) => return after,
             Err(failure) => failure,

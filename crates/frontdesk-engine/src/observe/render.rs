@@ -7,7 +7,7 @@ use frontdesk_http::Fault;
 use frontdesk_policies::Code;
 use serde_json::json;
 
-use super::metrics::{BUCKETS_US, Counter, Histogram, Registry, RouteStats, StatsKey, ThreadStats};
+use super::metrics::{BUCKETS_US, Counter, Duration, Registry, RouteStats, StatsKey, ThreadStats};
 
 /// Every metric family of a worker: name, type, help. The reference pages are made from this list.
 pub const METRICS: &[(&str, &str, &str)] = &[
@@ -155,11 +155,9 @@ const ROUTE_NUMBERS: &[(&str, RouteNumber)] = &[
     ("frontdesk_response_bytes_total", |r| &r.bytes_out),
 ];
 
-type RouteHistogram = fn(&RouteStats) -> &Histogram;
-
-const ROUTE_HISTOGRAMS: &[(&str, RouteHistogram)] = &[
-    ("frontdesk_request_duration_seconds", |r| &r.duration),
-    ("frontdesk_upstream_duration_seconds", |r| &r.upstream),
+const ROUTE_DURATIONS: &[(&str, Duration)] = &[
+    ("frontdesk_request_duration_seconds", Duration::Total),
+    ("frontdesk_upstream_duration_seconds", Duration::Upstream),
 ];
 
 /// All counters in the Prometheus text format 0.0.4.
@@ -174,10 +172,10 @@ pub(crate) fn prometheus(registry: &Registry, hash: &str) -> String {
             let _ = writeln!(out, "{name}{{{}}} {sum}", labels(key));
         }
     }
-    for (name, histogram) in ROUTE_HISTOGRAMS {
+    for (name, which) in ROUTE_DURATIONS {
         header(&mut out, name);
         for (key, stats) in &routes {
-            write_histogram(&mut out, name, &labels(key), stats, *histogram);
+            write_histogram(&mut out, name, &labels(key), stats, *which);
         }
     }
     for (name, number) in THREAD_NUMBERS {
@@ -242,18 +240,18 @@ fn write_histogram(
     name: &str,
     labels: &str,
     stats: &[Arc<RouteStats>],
-    histogram: RouteHistogram,
+    which: Duration,
 ) {
     let mut total = 0;
     for (index, bound) in BUCKETS_US.iter().map(Some).chain([None]).enumerate() {
         total += stats
             .iter()
-            .map(|s| histogram(s).counts[index].get())
+            .map(|s| s.durations.count(which, index))
             .sum::<u64>();
         let le = bound.map_or("+Inf".to_owned(), |us| format!("{}", *us as f64 / 1e6));
         let _ = writeln!(out, "{name}_bucket{{{labels},le=\"{le}\"}} {total}");
     }
-    let sum: u64 = stats.iter().map(|s| histogram(s).sum_us.get()).sum();
+    let sum: u64 = stats.iter().map(|s| s.durations.sum_us(which)).sum();
     let _ = writeln!(out, "{name}_sum{{{labels}}} {}", sum as f64 / 1e6);
     let _ = writeln!(out, "{name}_count{{{labels}}} {total}");
 }
@@ -329,7 +327,7 @@ fn route_json(key: &StatsKey, stats: &[Arc<RouteStats>]) -> serde_json::Value {
         .map(|class| sum(&|s| s.requests[class].get()))
         .collect();
     let counts: Vec<u64> = (0..=BUCKETS_US.len())
-        .map(|bucket| sum(&|s| s.duration.counts[bucket].get()))
+        .map(|bucket| sum(&|s| s.durations.count(Duration::Total, bucket)))
         .collect();
     json!({
         "route": key.route,
@@ -338,7 +336,7 @@ fn route_json(key: &StatsKey, stats: &[Arc<RouteStats>]) -> serde_json::Value {
         "in_flight": sum(&|s| s.in_flight.get()),
         "bytes_in": sum(&|s| s.bytes_in.get()),
         "bytes_out": sum(&|s| s.bytes_out.get()),
-        "duration": {"counts": counts, "sum_us": sum(&|s| s.duration.sum_us.get())},
+        "duration": {"counts": counts, "sum_us": sum(&|s| s.durations.sum_us(Duration::Total))},
     })
 }
 
@@ -379,8 +377,8 @@ mod tests {
                 service: "s".into(),
             },
         );
-        stats.duration.record(90);
-        stats.duration.record(1_500_000);
+        stats.durations.record(Duration::Total, 90);
+        stats.durations.record(Duration::Total, 1_500_000);
         let text = prometheus(&registry, "");
         assert!(
             text.contains("duration_seconds_bucket{route=\"r\",service=\"s\",le=\"0.0001\"} 1\n")

@@ -75,8 +75,7 @@ IDLE = (NAME, number("bytes_per_connection", "bytes/connection"), MEBIBYTES, FAI
 MEMORY = (
     NAME,
     MEBIBYTES,
-    number("processes", "processes"),
-    number("largest_bytes", "largest, MiB", ",.1f", 2**20),
+    Column("by process, MiB", lambda record: str(record["parts"])),
 )
 START = (NAME, number("seconds", "seconds to first answer", ".2f"))
 RELOAD = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from .contender import Contender, Record, Running, all_running
@@ -21,6 +22,7 @@ class Sample:
     """One contender in one round."""
 
     cpu_us: float
+    beside_us: float  # the part of cpu_us outside the busiest process
     rps: float
     failed: int
     load_core_busy: float
@@ -51,11 +53,18 @@ def _sample(context: Context, running: Running) -> Sample:
     effort, folder = context.effort, context.folder
     saturate(port, paths, effort.warmup_seconds, folder)
     pids = running.started.pids()
-    core, cpu = core_times(LOAD_CORE), cpu_ns(pids)
+    core, before = core_times(LOAD_CORE), {pid: cpu_ns([pid]) for pid in pids}
     seen = saturate(port, paths, effort.seconds, folder)
-    cpu, busy = cpu_ns(pids) - cpu, busy_ratio(core, core_times(LOAD_CORE))
-    requests = max(1, seen.requests)
-    return Sample(cpu / 1000 / requests, seen.requests / seen.seconds, seen.failed, busy)
+    spent = [cpu_ns([pid]) - before[pid] for pid in pids]
+    busy = busy_ratio(core, core_times(LOAD_CORE))
+    scale = 1000 * max(1, seen.requests)
+    return Sample(
+        cpu_us=sum(spent) / scale,
+        beside_us=(sum(spent) - max(spent)) / scale,
+        rps=seen.requests / seen.seconds,
+        failed=seen.failed,
+        load_core_busy=busy,
+    )
 
 
 def _records(
@@ -65,6 +74,10 @@ def _records(
     steady = steady_rounds(control_cpu)
     if steady.count(False):
         notes.append(f"{steady.count(False)} of {len(steady)} rounds void: the control moved")
+    for label, rounds in samples.items():
+        beside = median(sample.beside_us for sample in rounds)
+        if beside >= 0.005:
+            notes.append(f"{label}: {beside:.2f} µs outside its busiest process")
     return [
         _record(label, rounds, control_cpu, steady) | {"pss_bytes": memory[label]}
         for label, rounds in samples.items()
@@ -90,6 +103,7 @@ def _record(
         "failed": sum(sample.failed for sample in rounds),
         "cpu_us": cpu and cpu.median,
         "cpu_spread": cpu and cpu.spread,
+        "beside_us": median(sample.beside_us for sample in rounds),
         "ratio": ratio and ratio.median,
         "ratio_low": ratio and ratio.low,
         "ratio_high": ratio and ratio.high,

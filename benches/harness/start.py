@@ -14,6 +14,8 @@ from .usage import pss_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import psutil
+
 _SETTLE_SECONDS = 3.0
 
 
@@ -52,11 +54,19 @@ def measure_start(context: Context, contenders: Sequence[Contender]) -> Result:
 
 
 def _memory(one: Running) -> Record:
-    tree = one.started.tree()
-    parts = {f"{process.pid}": pss_bytes([process.pid]) for process in tree}
+    parts = [(_role(process), pss_bytes([process.pid])) for process in one.started.tree()]
     return {
         "name": one.contender.label,
-        "pss_bytes": sum(parts.values()),
+        "pss_bytes": sum(size for _, size in parts),
         "processes": len(parts),
-        "largest_bytes": max(parts.values()),
+        "parts": ", ".join(f"{role} {size / 2**20:.1f}" for role, size in parts),
     }
+
+
+def _role(process: psutil.Process) -> str:
+    """What tells the module of `python -m` from others of its package, else the program's name."""
+    arguments = process.cmdline()
+    if "-m" not in arguments[:-1]:
+        return process.name()
+    module = arguments[arguments.index("-m") + 1]
+    return module.removesuffix(".main").rpartition(".")[2]

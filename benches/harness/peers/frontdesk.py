@@ -18,6 +18,7 @@ class Frontdesk(Peer):
 
     name = "frontdesk"
     install = "make build"
+    version_flags = ("version",)
 
     def search_path(self) -> str | None:
         return str(ROOT / ".venv" / "bin")

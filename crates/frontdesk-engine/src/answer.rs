@@ -2,7 +2,7 @@
 //! client prefers them. Written once for every protocol; a codec adds its framing.
 
 use frontdesk_http::Known;
-use frontdesk_policies::{Exchange, Rejection};
+use frontdesk_policies::{Exchange, Rejection, RequestId};
 
 /// An answer without its framing.
 pub(crate) struct Answer {
@@ -20,14 +20,20 @@ enum Form {
 }
 
 impl Answer {
-    /// A rejection or fault, in the form the client prefers. `exchange` is none where the request could not
-    /// be read.
-    pub(crate) fn of(rejection: &Rejection, exchange: Option<&Exchange>, via: &str) -> Answer {
-        let accept = exchange.and_then(|ex| ex.known(Known::Accept));
-        let form = accept.map_or(Form::Problem, preferred);
-        let id = exchange.map_or(&b""[..], |ex| ex.request_id.as_bytes());
+    /// A rejection or fault, in the form the client prefers.
+    pub(crate) fn of(rejection: &Rejection, ex: &Exchange, via: &str) -> Answer {
+        let form = ex.known(Known::Accept).map_or(Form::Problem, preferred);
+        Answer::in_form(rejection, form, &ex.request_id, via)
+    }
+
+    /// The same for a request that could not be read: nothing of it is believed.
+    pub(crate) fn unread(rejection: &Rejection, id: &RequestId, via: &str) -> Answer {
+        Answer::in_form(rejection, Form::Problem, id, via)
+    }
+
+    fn in_form(rejection: &Rejection, form: Form, id: &RequestId, via: &str) -> Answer {
         // Both the generator and the check of incoming ids give ASCII.
-        let id = std::str::from_utf8(id).unwrap_or_default();
+        let id = std::str::from_utf8(id.as_bytes()).unwrap_or_default();
         let (content_type, body) = match form {
             Form::Problem => ("application/problem+json", problem(rejection, id)),
             Form::Html => ("text/html; charset=utf-8", html(rejection, id)),
@@ -62,16 +68,14 @@ impl Answer {
 
 fn problem(rejection: &Rejection, id: &str) -> String {
     let code = rejection.code;
-    let mut problem = serde_json::json!({
+    let problem = serde_json::json!({
         "type": format!("urn:frontdesk:problem:{}", code.name()),
         "title": code.title(),
         "status": code.status(),
         "detail": rejection.detail,
+        "instance": format!("urn:frontdesk:request:{id}"),
+        "request_id": id,
     });
-    if !id.is_empty() {
-        problem["instance"] = format!("urn:frontdesk:request:{id}").into();
-        problem["request_id"] = id.into();
-    }
     problem.to_string()
 }
 
@@ -216,7 +220,11 @@ mod tests {
 
     #[test]
     fn saturation_says_when_to_come_back() {
-        let answer = Answer::of(&Rejection::new(Code::Saturated, "x"), None, "frontdesk-1");
+        let answer = Answer::unread(
+            &Rejection::new(Code::Saturated, "x"),
+            &RequestId::EMPTY,
+            "frontdesk-1",
+        );
         let fields = String::from_utf8(answer.fields).unwrap();
         assert!(fields.contains("retry-after: 1\r\n"));
         assert!(fields.contains("proxy-status: frontdesk-1; error=connection_limit_reached\r\n"));

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use frontdesk_http::{Fault, HeadLimits, Parsed, Underscores, head_may_be_complete, parse_request};
-use frontdesk_policies::{Code, Exchange, Rejection};
+use frontdesk_policies::{Code, Exchange, Rejection, RequestId};
 use tokio::net::TcpStream;
 
 use super::exchange::{self, After};
@@ -233,7 +233,9 @@ impl Client {
         if let Some(fault) = fault {
             self.thread.stats.request_faults.of(fault).add(1);
         }
-        exchange::log_unreadable(self, code, fault);
+        let mut id = RequestId::EMPTY;
+        id.generate(self.thread.random(), self.thread.random());
+        exchange::log_unreadable(self, &id, code, fault);
         if code == Code::ClientClosed {
             return;
         }
@@ -241,7 +243,11 @@ impl Client {
             Some(fault) => format!("The request is refused: {fault}."),
             None => "The request head was not complete in time.".to_owned(),
         };
-        let answer = Answer::of(&Rejection::new(code, detail), None, &self.thread.shared.via);
+        let mut answer =
+            Answer::unread(&Rejection::new(code, detail), &id, &self.thread.shared.via);
+        for part in [b"x-request-id: ", id.as_bytes(), b"\r\n"] {
+            answer.fields.extend_from_slice(part);
+        }
         let mut out = self.thread.buffers.scratch();
         head::write_answer(
             &mut out,

@@ -84,9 +84,16 @@ impl Answered {
         let result = transfer.body(&mut body).await;
         report.bytes_in = self.request.received;
         report.bytes_out = body.sent;
+        let started = body.has_started();
         client.thread.buffers.give_scratch(body.into_scratch());
         match result {
             Ok(()) => self.finish(client, ex, upstream, keep_open),
+            Err(Stop::Response(ResponseStop::Malformed(fault))) if !started => {
+                count_fault(client, Code::UpstreamMalformed, fault, report);
+                let detail = "The service behind the gateway did not give a usable response.";
+                let rejection = Rejection::new(Code::UpstreamMalformed, detail);
+                reject(client, ex, &rejection, report).await
+            }
             Err(stop) => {
                 cut(client, &stop, report);
                 After::Close

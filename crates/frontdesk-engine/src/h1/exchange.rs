@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use frontdesk_http::{Fault, Framing, Known, Method, Version};
-use frontdesk_policies::{Code, Exchange, Rejection};
+use frontdesk_policies::{Code, Exchange, Rejection, RequestId};
 
 use super::client::Client;
 use super::forward::{self, Plan};
@@ -150,7 +150,7 @@ pub(crate) async fn reject(
     report: &mut Report,
 ) -> After {
     report.count(rejection.code, &client.thread);
-    let answer = Answer::of(rejection, Some(ex), &client.thread.shared.via);
+    let answer = Answer::of(rejection, ex, &client.thread.shared.via);
     send_answer(client, ex, &answer, report).await
 }
 
@@ -313,7 +313,7 @@ fn record(
 }
 
 /// Writes the record of a request that could not be read; nothing of it is believed.
-pub(crate) fn log_unreadable(client: &Client, code: Code, fault: Option<Fault>) {
+pub(crate) fn log_unreadable(client: &Client, id: &RequestId, code: Code, fault: Option<Fault>) {
     let thread = &client.thread;
     let build = thread.build();
     let stats = build.stats(thread, None, 0);
@@ -321,13 +321,13 @@ pub(crate) fn log_unreadable(client: &Client, code: Code, fault: Option<Fault>) 
     if !build.shared.log.is_on() {
         return;
     }
-    let entry = unreadable_entry(client.peer, code, fault);
+    let entry = unreadable_entry(client.peer, id, code, fault);
     thread.log(|out| build.shared.log.write(&entry, out));
 }
 
-fn unreadable_entry(peer: IpAddr, code: Code, fault: Option<Fault>) -> Entry<'static> {
+fn unreadable_entry(peer: IpAddr, id: &RequestId, code: Code, fault: Option<Fault>) -> Entry<'_> {
     Entry {
-        request_id: b"",
+        request_id: id.as_bytes(),
         client: peer,
         method: b"",
         host: b"",

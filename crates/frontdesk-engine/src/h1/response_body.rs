@@ -35,6 +35,10 @@ enum Source {
 }
 
 /// The receiving side of an exchange, once its head is there.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts, not a state machine"
+)]
 pub(crate) struct ResponseBody {
     source: Source,
     /// Whether the client gets chunks.
@@ -43,6 +47,7 @@ pub(crate) struct ResponseBody {
     trailers: bool,
     out: Vec<u8>,
     written: usize,
+    started: bool,
     /// Body bytes handed to the client's socket or queued for it.
     pub(crate) sent: u64,
     /// Since when, in ticks, nothing has moved, and on whom it waits.
@@ -77,6 +82,7 @@ impl ResponseBody {
             trailers,
             out,
             written: 0,
+            started: false,
             sent: 0,
             waits_for_client: false,
         };
@@ -84,6 +90,11 @@ impl ResponseBody {
             write_end(&mut body.out, None);
         }
         body
+    }
+
+    /// Whether the client's socket has taken any byte.
+    pub(crate) fn has_started(&self) -> bool {
+        self.started
     }
 
     /// Gives back the buffer of encoded bytes.
@@ -135,6 +146,7 @@ impl ResponseBody {
             };
             let n = ready!(polled).map_err(|_| ResponseStop::Client)?;
             *moved = true;
+            self.started = true;
             let of_pending = n.min(pending.len());
             self.written += of_pending;
             self.take(up, n - of_pending);

@@ -46,14 +46,18 @@ def check_routes(snapshot: bytes) -> list[tuple[str, str]]:
 def roundtrip(snapshot: bytes) -> bytes:
     """Decode into the engine's types and encode again, as canonical JSON."""
 
-def explain(snapshot: bytes, method: str, url: str, headers: list[tuple[str, str]], client: str) -> bytes:
+def explain(
+    snapshot: bytes, method: str, url: str, headers: list[tuple[str, str]], client: str
+) -> bytes:
     """What the router does with a request, as JSON."""
 
 class Engine:
     """The data plane of one worker process."""
 
     def __init__(self, threads: int) -> None: ...
-    def apply(self, snapshot: bytes, secrets: dict[str, str], listeners: dict[str, list[int]]) -> str:
+    def apply(
+        self, snapshot: bytes, secrets: dict[str, str], listeners: dict[str, list[int]]
+    ) -> str:
         """Build and switch; returns the snapshot's hash.
 
         `listeners` maps a listener name to the descriptors of its bound sockets, one per thread; only

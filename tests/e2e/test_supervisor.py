@@ -51,7 +51,7 @@ def test_broken_with_a_last_good_one(gateway_of: Callable[..., Gateway]) -> None
     gateway.start()
     assert gateway.get("/").body == b"good"
     assert f"{gateway.file}:2:1: ruotes: " in gateway.stderr
-    assert "SERVING THE PREVIOUS ONE" in gateway.stderr
+    eventually(lambda: "SERVING THE PREVIOUS ONE" in gateway.stderr)
     status = gateway.status_json()
     assert (status["hash"], status["last_reload"]["result"]) == (good, "refused")
     assert gateway.metric("frontdesk_config_last_reload_successful") == 0
@@ -190,6 +190,7 @@ def test_folders_and_sockets_are_private(gateway_of: Callable[..., Gateway]) -> 
 
     assert mode(gateway.run_dir) == 0o700
     assert mode(gateway.state_dir) == 0o700
+    eventually((gateway.run_dir / "control.sock").exists)
     assert mode(gateway.run_dir / "control.sock") & 0o077 == 0
     assert mode(gateway.run_dir / "worker-0.sock") == 0o600
     assert mode(gateway.state_dir / "last-good") == 0o600

@@ -3,7 +3,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// Batches that may wait for the writer.
@@ -11,15 +13,26 @@ const QUEUE: usize = 64;
 
 enum Message {
     Batch(Vec<u8>),
-    /// Write to another place from now on.
-    To(String),
-    /// Open the file again, after a rotation.
-    Reopen,
+    /// The wishes have changed.
+    Look,
+}
+
+/// What the writer is to do from now on. It stands beside the queue, so that nobody ever waits for a place
+/// in it: the writer may be stuck for good behind a reader of stdout that does not read.
+#[derive(Default)]
+struct Wishes {
+    to: Mutex<String>,
+    reopen: AtomicBool,
+    /// There was no place in the queue to say so.
+    unsaid: AtomicBool,
 }
 
 /// The serving threads' end.
 #[derive(Clone)]
-pub(crate) struct LogWriter(SyncSender<Message>);
+pub(crate) struct LogWriter {
+    queue: SyncSender<Message>,
+    wishes: Arc<Wishes>,
+}
 
 impl LogWriter {
     /// Starts the writer thread; it ends when the last sender is gone.
@@ -27,30 +40,45 @@ impl LogWriter {
     /// # Errors
     /// The thread could not be started.
     pub(crate) fn start() -> io::Result<LogWriter> {
-        let (sender, receiver) = sync_channel(QUEUE);
+        let (queue, receiver) = sync_channel(QUEUE);
+        let wishes = Arc::new(Wishes::default());
+        let seen = Arc::clone(&wishes);
         thread::Builder::new()
             .name("access-log".into())
-            .spawn(move || run(&receiver))?;
-        Ok(LogWriter(sender))
+            .spawn(move || run(&receiver, &seen))?;
+        Ok(LogWriter { queue, wishes })
     }
 
     /// Hands over a batch; false if it had to be dropped.
     pub(crate) fn write(&self, batch: Vec<u8>) -> bool {
         !matches!(
-            self.0.try_send(Message::Batch(batch)),
+            self.queue.try_send(Message::Batch(batch)),
             Err(TrySendError::Full(_))
         )
     }
 
-    /// Changes the destination; waits for a place in the queue.
+    /// Changes the destination, for what is handed over from now on.
     pub(crate) fn send_to(&self, to: &str) {
-        // An error means that the writer is gone, and with it every reader of this log.
-        let _ = self.0.send(Message::To(to.to_owned()));
+        to.clone_into(
+            &mut self
+                .wishes
+                .to
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        self.nudge();
     }
 
     /// Opens the file again.
     pub(crate) fn reopen(&self) {
-        let _ = self.0.try_send(Message::Reopen);
+        self.wishes.reopen.store(true, SeqCst);
+        self.nudge();
+    }
+
+    fn nudge(&self) {
+        if self.queue.try_send(Message::Look).is_err() {
+            self.wishes.unsaid.store(true, SeqCst);
+        }
     }
 }
 
@@ -60,19 +88,20 @@ enum Sink {
     File(File),
 }
 
-fn run(receiver: &Receiver<Message>) {
+fn run(receiver: &Receiver<Message>, wishes: &Wishes) {
     let mut to = "off".to_owned();
     let mut sink = Sink::Off;
     while let Ok(message) = receiver.recv() {
-        match message {
-            Message::Batch(batch) => write(&mut sink, &batch),
-            Message::To(destination) => {
-                if destination != to {
-                    sink = open(&destination);
-                    to = destination;
-                }
+        if wishes.unsaid.swap(false, SeqCst) || matches!(message, Message::Look) {
+            let wanted = wishes.to.lock().unwrap_or_else(PoisonError::into_inner);
+            if wishes.reopen.swap(false, SeqCst) || *wanted != to {
+                to.clone_from(&wanted);
+                drop(wanted);
+                sink = open(&to);
             }
-            Message::Reopen => sink = open(&to),
+        }
+        if let Message::Batch(batch) = message {
+            write(&mut sink, &batch);
         }
     }
 }

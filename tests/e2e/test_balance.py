@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from tests.e2e.town import Town
-from tests.harness import Connection, Stall, eventually, ok
+from tests.harness import (
+    Connection,
+    Gateway,
+    RecordingUpstream,
+    Stall,
+    eventually,
+    free_port,
+    ok,
+)
 
 
 def _shares(town: Town, target: str, rounds: int) -> Counter[str]:
@@ -66,3 +75,16 @@ def test_least_requests_avoids_the_busy_target(town: Town) -> None:
     finally:
         for name in busy:
             town.services[name].answer(ok(name.encode()))
+
+
+def test_retry_finds_a_light_target_behind_a_heavy_dead_one(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+) -> None:
+    dead = {"url": f"http://127.0.0.1:{free_port()}", "weight": 100}
+    gateway = gateway_of(
+        {
+            "services": {"two": {"targets": [dead, {"url": upstream.url, "weight": 1}]}},
+            "routes": {"all": {"match": {"path": "/**"}, "service": "two"}},
+        }
+    )
+    assert [gateway.get("/").status for _ in range(5)] == [200] * 5

@@ -156,3 +156,19 @@ def test_idle_upstream_connections_are_closed_in_time_and_in_number(
         assert gateway.get("/none").status == 200
         used.add(upstream.last.connection)
     assert len(used) == 5
+
+
+def test_client_that_pipelines_past_the_last_request_gets_every_answer_whole(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+) -> None:
+    """RFC 9112 section 9.6: closing over unread requests would reset, and take the last answer away."""
+    upstream.answer(ok(b"x" * 20_000))
+    gateway = gateway_of(config(upstream, listeners={"web": {"limits": {"keepalive_requests": 3}}}))
+    for _ in range(3):
+        with Connection(gateway.port) as client:
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            one = b"GET / HTTP/1.1\r\nHost: a.test\r\nX-Pad: " + b"p" * 2000 + b"\r\n\r\n"
+            client.send(one * 30)
+            answers = [client.response() for _ in range(3)]
+            assert client.read_until_close() == b""
+        assert [(a.status, a.complete, len(a.body)) for a in answers] == [(200, True, 20_000)] * 3

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.edge import Edge
 from tests.e2e.wire import hostile_requests
-from tests.harness import Connection, Gateway, RecordingUpstream, free_port
+from tests.harness import Connection, Gateway, RecordingUpstream, free_port, ok
 
 
 def test_via_names_this_gateway_and_detects_the_loop(edge: Edge) -> None:
@@ -109,3 +109,11 @@ def test_without_a_trace_one_is_started(edge: Edge) -> None:
     (parent,) = edge.send().all("traceparent")
     assert re.fullmatch(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]", parent)
     assert "0" * 32 not in parent
+
+
+def test_request_id_that_the_upstream_echoes_is_not_doubled(edge: Edge) -> None:
+    edge.upstream.answer(ok(headers=[("X-Request-ID", "the upstream's")]))
+    try:
+        assert edge.send("X-Request-ID: mine").all("x-request-id") == ["mine"]
+    finally:
+        edge.upstream.answer(ok())

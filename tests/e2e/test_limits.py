@@ -292,3 +292,23 @@ def test_half_open_clients_do_not_count_for_ever(
         client.send(b"GET /x HTTP/1.1\r\nHost: a")
         client.reset()
     eventually(lambda: open_connections(small) <= 1, what="the connections forgotten")
+
+
+def test_dripping_body_behind_an_answer_has_one_deadline(small: Gateway) -> None:
+    """The answer is there already; the rest of the request must not hold the connection byte by byte."""
+    head = b"TRACE / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n\r\n"
+    with Connection(small.port) as client:
+        client.send(head)
+        assert client.response().status == 405
+        client.sock.settimeout(0.1)
+        for _ in range(100):
+            try:
+                client.send(b"x")
+                assert client.sock.recv(1) == b""
+                break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        else:
+            pytest.fail("a byte every 100 ms kept the connection")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.harness import Load, eventually, free_port, request
+from tests.harness import Connection, Load, Stall, eventually, free_port, ok, request
 from tests.harness.configs import answering, forwarding
 
 if TYPE_CHECKING:
@@ -211,3 +211,20 @@ def test_counts(gateway_of: Callable[..., Gateway]) -> None:
     assert (count("applied"), count("unchanged"), count("refused")) == (1, 1, 1)
     assert gateway.metric("frontdesk_config_last_reload_successful") == 0
     assert gateway.metric("frontdesk_config_last_applied_timestamp_seconds") > 1_700_000_000
+
+
+def test_removed_target_is_let_go_while_a_long_request_lasts(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+) -> None:
+    """The request keeps its configuration, but not that one's idle connections."""
+    gateway = gateway_of(forwarding(upstream.url), watch=False)
+    with Connection(gateway.port) as busy, Connection(gateway.port) as other:
+        upstream.answer(lambda r: Stall() if r.target == "/long" else ok())
+        busy.send(b"GET /long HTTP/1.1\r\nHost: a.test\r\n\r\n")
+        eventually(lambda: upstream.requests)
+        long = upstream.connection_of(upstream.last)
+        assert other.request("GET", "/idle").status == 200
+        idle = upstream.connection_of(upstream.last)
+        assert gateway.reload(answering("gone")).returncode == 0
+        eventually(lambda: idle.ended != "open", within=8, what="the idle connection closed")
+        assert long.ended == "open"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -69,3 +71,22 @@ def test_total_timeout_ends_a_drip(gateway: Gateway, fresh_upstream: RecordingUp
 
     fresh_upstream.answer(drip)
     assert_cut(gateway, "/total/x")
+
+
+def test_total_timeout_includes_the_connecting(gateway_of: Callable[..., Gateway]) -> None:
+    """The kernel drops the handshakes of a socket whose queue is full: connecting takes for ever."""
+    with socket.socket() as listening, ExitStack() as queue:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with suppress(BlockingIOError):
+                waiting.connect(listening.getsockname())
+        slow = {
+            "url": f"http://127.0.0.1:{listening.getsockname()[1]}",
+            "timeouts": {"connect": "1m", "total": "300ms"},
+        }
+        routes = {"all": {"match": {"path": "/**"}, "service": "slow"}}
+        gateway = gateway_of({"services": {"slow": slow}, "routes": routes})
+        assert_bad_gateway(gateway.get("/"), 504)

@@ -6,7 +6,7 @@ use frontdesk_router::{Captures, MatchRule, PathOptions, Router, Template, Templ
 use frontdesk_upstream::{Balance, PoolSettings, TargetKey};
 use rustc_hash::FxHashMap;
 
-use crate::clock::ticks;
+use crate::clock::{Tick, ticks};
 use crate::observe::access_log::LogConfig;
 use crate::snapshot::{self, PolicySpec, Snapshot};
 
@@ -19,7 +19,7 @@ pub(crate) struct Build {
     pub(crate) listeners: Vec<ListenerConfig>,
     pub(crate) log: LogConfig,
     pub(crate) max_connections: usize,
-    pub(crate) websocket_idle: u32,
+    pub(crate) websocket_idle: Tick,
     /// Templates of each rule, parsed against that rule's variables.
     templates: Vec<Option<Template>>,
     /// How many counters of route and service there are.
@@ -79,10 +79,10 @@ pub(crate) struct Service {
     pub(crate) name: Box<str>,
     pub(crate) targets: Vec<Target>,
     pub(crate) balance: Balance,
-    pub(crate) connect: u32,
-    pub(crate) first_byte: u32,
-    pub(crate) idle: u32,
-    pub(crate) total: u32,
+    pub(crate) connect: Tick,
+    pub(crate) first_byte: Tick,
+    pub(crate) idle: Tick,
+    pub(crate) total: Tick,
     pub(crate) attempts: u32,
     pub(crate) budget_percent: u32,
     pub(crate) budget_per_second: u32,
@@ -110,14 +110,14 @@ pub(crate) struct ListenerConfig {
     pub(crate) proxy_protocol: bool,
     pub(crate) path: PathOptions,
     pub(crate) limits: HeadLimits,
-    pub(crate) head_timeout: u32,
-    pub(crate) body_idle: u32,
+    pub(crate) head_timeout: Tick,
+    pub(crate) body_idle: Tick,
     pub(crate) body_min_rate: u64,
-    pub(crate) body_min_rate_after: u32,
-    pub(crate) write_idle: u32,
-    pub(crate) keepalive_idle: u32,
+    pub(crate) body_min_rate_after: Tick,
+    pub(crate) write_idle: Tick,
+    pub(crate) keepalive_idle: Tick,
     pub(crate) keepalive_requests: u32,
-    pub(crate) connection_age: u32,
+    pub(crate) connection_age: Tick,
     pub(crate) chunk_extensions: u32,
     pub(crate) early_drain: u64,
 }

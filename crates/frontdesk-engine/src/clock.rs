@@ -7,21 +7,23 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds of a tick.
 pub(crate) const TICK_MS: u64 = 10;
+/// A time in ticks since the thread began, or a number of ticks: wide enough never to come to an end.
+pub(crate) type Tick = u64;
 /// A deadline that never comes.
-pub(crate) const NEVER: u32 = u32::MAX;
+pub(crate) const NEVER: Tick = Tick::MAX;
 
 /// Converts milliseconds to ticks, at least one; 0 is "off".
-pub(crate) fn ticks(ms: u64) -> u32 {
+pub(crate) fn ticks(ms: u64) -> Tick {
     if ms == 0 {
         return NEVER;
     }
-    u32::try_from(ms.div_ceil(TICK_MS)).unwrap_or(NEVER)
+    ms.div_ceil(TICK_MS)
 }
 
 /// The clock of one thread.
 pub(crate) struct Clock {
     origin: Instant,
-    tick: Cell<u32>,
+    tick: Cell<Tick>,
     date: Cell<[u8; 29]>,
     unix_seconds: Cell<u64>,
     slots: RefCell<Vec<Slot>>,
@@ -29,7 +31,7 @@ pub(crate) struct Clock {
 }
 
 struct Slot {
-    at: u32,
+    at: Tick,
     waker: Waker,
 }
 
@@ -48,17 +50,17 @@ impl Clock {
     }
 
     /// The tick now.
-    pub(crate) fn now(&self) -> u32 {
+    pub(crate) fn now(&self) -> Tick {
         self.tick.get()
     }
 
     /// Milliseconds since the thread began, in steps of a tick.
     pub(crate) fn now_ms(&self) -> u64 {
-        u64::from(self.tick.get()) * TICK_MS
+        self.tick.get() * TICK_MS
     }
 
     /// The tick so many ticks from now.
-    pub(crate) fn after(&self, ticks: u32) -> u32 {
+    pub(crate) fn after(&self, ticks: Tick) -> Tick {
         self.tick.get().saturating_add(ticks)
     }
 
@@ -69,10 +71,7 @@ impl Clock {
 
     /// Moves on to the present and wakes whoever is late. Called once per tick.
     pub(crate) fn advance(&self) {
-        let tick = self.origin.elapsed().as_millis() as u64 / TICK_MS;
-        // NEVER is reached after 497 days; the clock then stands one tick before it, and connections
-        // end at their next deadline instead of never.
-        let now = u32::try_from(tick).unwrap_or(NEVER - 1).min(NEVER - 1);
+        let now = self.origin.elapsed().as_millis() as u64 / TICK_MS;
         self.tick.set(now);
         self.update_date();
         for slot in self
@@ -133,7 +132,7 @@ impl Timer {
     }
 
     /// The task is woken once the tick has come. Replaces what was set before.
-    pub(crate) fn arm(&self, at: u32) {
+    pub(crate) fn arm(&self, at: Tick) {
         self.clock.slots.borrow_mut()[self.index as usize].at = at;
     }
 }
@@ -214,6 +213,6 @@ mod tests {
     fn off_is_never_and_short_is_one_tick() {
         assert_eq!(ticks(0), NEVER);
         assert_eq!(ticks(1), 1);
-        assert_eq!(ticks(u64::MAX), NEVER);
+        assert_eq!(ticks(u64::MAX), NEVER / TICK_MS + 1);
     }
 }

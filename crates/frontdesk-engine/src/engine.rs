@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::build::Build;
-use crate::clock::TICK_MS;
+use crate::clock::{TICK_MS, Tick};
 use crate::listener::Listening;
 use crate::observe::log_writer::{self, LogWriter};
 use crate::observe::metrics::Registry;
@@ -26,7 +26,7 @@ use crate::thread::{Shared, Thread};
 /// Connections that may wait to be accepted, per socket.
 const BACKLOG: i32 = 4096;
 /// Ticks between two looks at the pools.
-const SWEEP_TICKS: u32 = 100;
+const SWEEP_TICKS: Tick = 100;
 
 /// Bound sockets by listener name, one for each thread.
 pub type Listeners = Vec<(String, Vec<OwnedFd>)>;
@@ -303,7 +303,7 @@ async fn tick(thread: Rc<Thread>) {
         interval.tick().await;
         thread.clock.advance();
         thread.flush_log();
-        if thread.clock.now().wrapping_sub(swept) >= SWEEP_TICKS {
+        if thread.clock.now().saturating_sub(swept) >= SWEEP_TICKS {
             swept = thread.clock.now();
             thread.sweep();
         }
@@ -372,8 +372,9 @@ fn apply(
 async fn drain(thread: &Rc<Thread>, time: Duration, commands: &mut UnboundedReceiver<Command>) {
     thread.draining.set(true);
     let deadline = Instant::now() + time;
+    // Whoever becomes idle after this sees the flag itself.
+    thread.clock.wake_all();
     while thread.stats.open.get() > 0 {
-        thread.clock.wake_all();
         let step = (Instant::now() + Duration::from_millis(5)).min(deadline);
         tokio::select! {
             () = sleep_until(step) => {}

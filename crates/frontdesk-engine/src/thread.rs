@@ -137,13 +137,16 @@ impl Thread {
             .flat_map(|s| s.upstreams.iter().cloned())
             .collect();
         self.build.replace(Rc::new(next));
-        // Pools that no service names any more close their idle connections here.
-        let mut upstreams = self.upstreams.borrow_mut();
-        upstreams.clear();
-        upstreams.extend(
-            used.into_iter()
-                .map(|upstream| (upstream.key().clone(), upstream)),
-        );
+        let used: FxHashMap<_, _> = used
+            .into_iter()
+            .map(|upstream| (upstream.key().clone(), upstream))
+            .collect();
+        // A long request may hold a pool that no service names any more: it must not hold its connections.
+        for (key, old) in self.upstreams.replace(used) {
+            if !self.upstreams.borrow().contains_key(&key) {
+                old.retire();
+            }
+        }
     }
 
     fn service_state(&self, service: &Service) -> ServiceState {

@@ -50,8 +50,8 @@ impl Balancer {
 
     fn next_untried(&self, tried: &[usize]) -> Option<usize> {
         let mut choice = self.schedule.turn()?;
-        // The bound keeps this finite where every target was tried.
-        for _ in 0..self.weights.len() * 2 {
+        // One whole round holds every target, the lightest too; where all were tried it ends the search.
+        for _ in 0..self.schedule.len() {
             if !tried.contains(&choice) {
                 break;
             }
@@ -94,6 +94,13 @@ mod tests {
             assert_eq!(balancer.choose(&ups, &[0, 2]), Some(1));
         }
         assert!(balancer.choose(&ups, &[0, 1, 2]).is_some());
+    }
+
+    #[test]
+    fn a_light_target_is_found_behind_a_heavy_one_that_was_tried() {
+        let ups = upstreams(2);
+        let balancer = Balancer::new(Balance::RoundRobin, vec![100, 1], 0);
+        assert!((0..5).all(|_| balancer.choose(&ups, &[0]) == Some(1)));
     }
 
     #[test]

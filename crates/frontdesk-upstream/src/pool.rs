@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -26,13 +27,13 @@ pub struct PoolSettings {
     /// Idle connections kept at the most.
     pub max_idle: usize,
     /// Ticks after which an idle connection is closed.
-    pub idle_ticks: u32,
+    pub idle_ticks: u64,
 }
 
 /// A connection nobody uses, since the given tick.
 pub struct Idle {
     stream: TcpStream,
-    since: u32,
+    since: u64,
 }
 
 /// One target as this thread knows it; it survives reloads.
@@ -103,7 +104,7 @@ impl Upstream {
     }
 
     /// Gives back a connection after a complete, clean exchange.
-    pub fn checkin(&self, mut stream: TcpStream, now: u32) {
+    pub fn checkin(&self, mut stream: TcpStream, now: u64) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < self.settings.get().max_idle && is_quiet(&mut stream) {
             idle.push(Idle { stream, since: now });
@@ -111,36 +112,50 @@ impl Upstream {
     }
 
     /// Closes connections that have been idle too long.
-    pub fn sweep(&self, now: u32) {
+    pub fn sweep(&self, now: u64) {
         let limit = self.settings.get().idle_ticks;
         self.idle
             .borrow_mut()
-            .retain(|idle| now.wrapping_sub(idle.since) < limit);
+            .retain(|idle| now.saturating_sub(idle.since) < limit);
     }
 
-    /// Opens a new connection. The caller bounds the time.
+    /// No configuration names this target any more: idle connections are closed, also those that requests
+    /// which are still in flight give back.
+    pub fn retire(&self) {
+        self.settings.set(PoolSettings {
+            max_idle: 0,
+            idle_ticks: 0,
+        });
+        self.idle.borrow_mut().clear();
+    }
+
+    /// Opens a new connection, to the first address of the target that takes it. The caller bounds the
+    /// time.
     ///
     /// # Errors
-    /// [`ConnectFault`]
+    /// [`ConnectFault`]; of several addresses the last one's.
     pub async fn connect(&self) -> Result<TcpStream, ConnectFault> {
-        let address = self
-            .resolver
-            .address()
-            .await
-            .map_err(ConnectFault::Resolve)?;
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        };
-        let stream = socket
-            .map_err(ConnectFault::Connect)?
-            .connect(address)
-            .await;
-        let stream = stream.map_err(ConnectFault::Connect)?;
-        stream.set_nodelay(true).map_err(ConnectFault::Connect)?;
-        Ok(stream)
+        let addresses = self.resolver.addresses().await;
+        let mut fault = io::Error::from(io::ErrorKind::NotFound);
+        for address in addresses.map_err(ConnectFault::Resolve)? {
+            match connect_to(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => fault = error,
+            }
+        }
+        Err(ConnectFault::Connect(fault))
     }
+}
+
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    };
+    let stream = socket?.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// Whether nothing has come and nothing was closed. Readiness that the runtime knows of costs no system

@@ -27,6 +27,16 @@ impl Schedule {
         }
     }
 
+    /// Turns until the sequence begins again.
+    pub fn len(&self) -> usize {
+        self.turns.len()
+    }
+
+    /// Whether nobody ever gets a turn.
+    pub fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
     /// The entry whose turn it is; `None` if every weight is 0.
     pub fn turn(&self) -> Option<usize> {
         let index = self.next.get();

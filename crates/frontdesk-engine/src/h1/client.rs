@@ -16,14 +16,14 @@ use super::{head, io as wire, proxy_protocol};
 use crate::answer::Answer;
 use crate::buffers::Buf;
 use crate::build::ListenerConfig;
-use crate::clock::{NEVER, Timer};
+use crate::clock::{NEVER, Tick, Timer};
 use crate::thread::Thread;
 
 /// Bytes of unread input that a closing connection still takes, so that its last answer is not lost to
 /// a reset (RFC 9112 §9.6).
 const LINGER_BYTES: usize = 1024 * 1024;
 /// Ticks it takes them for.
-const LINGER_TICKS: u32 = 200;
+const LINGER_TICKS: Tick = 200;
 
 /// A listener's settings; they change on reload under the connections it has.
 pub(crate) type ListenerState = Rc<RefCell<Rc<ListenerConfig>>>;
@@ -38,7 +38,7 @@ pub(crate) struct Client {
     pub(crate) listener: Rc<ListenerConfig>,
     source: ListenerState,
     requests: u32,
-    opened: u32,
+    opened: Tick,
 }
 
 enum Next {
@@ -95,10 +95,17 @@ impl Client {
 
     /// Whether the connection may serve another request after this one.
     pub(crate) fn may_go_on(&self) -> bool {
-        let age = self.thread.clock.now().wrapping_sub(self.opened);
+        let age = self.thread.clock.now().saturating_sub(self.opened);
         self.requests < self.listener.keepalive_requests
             && age < self.listener.connection_age
             && !self.thread.draining.get()
+    }
+
+    /// How to close after a complete exchange: a socket that is closed over unread requests sends a reset,
+    /// which would take the last response from a client that pipelines.
+    pub(crate) fn closing(&self) -> After {
+        let more = !self.inbuf.is_empty() || matches!(self.io.try_read(&mut [0]), Ok(1..));
+        if more { After::Linger } else { After::Close }
     }
 
     /// Makes room to read into. False if the buffer is full of unread bytes.
@@ -202,7 +209,7 @@ impl Client {
     }
 
     /// Reads once. An idle connection waits without a buffer.
-    async fn read_more(&mut self, deadline: u32, started: bool) -> io::Result<usize> {
+    async fn read_more(&mut self, deadline: Tick, started: bool) -> io::Result<usize> {
         let limit = self.listener.limits.head_bytes;
         poll_fn(|cx| {
             if !self.make_room() {

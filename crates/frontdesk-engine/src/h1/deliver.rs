@@ -1,6 +1,6 @@
 //! From a target's response head to the end of the exchange.
 
-use frontdesk_http::{Known, ResponseFraming, ResponseHead, Version};
+use frontdesk_http::{Field, Known, ResponseFraming, ResponseHead, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, Response};
 use frontdesk_upstream::Upstream;
 
@@ -14,6 +14,7 @@ use super::response_body::{ResponseBody, ResponseStop};
 use super::transfer::{Stop, Transfer};
 use super::{io as wire, tunnel};
 use crate::build::Route;
+use crate::clock::Tick;
 use crate::pipeline;
 
 /// A response head is there: the rest of the exchange.
@@ -24,7 +25,7 @@ pub(crate) struct Answered {
     /// Bytes of the head in the target's buffer.
     pub(crate) length: usize,
     pub(crate) broken: bool,
-    pub(crate) total: u32,
+    pub(crate) total: Tick,
 }
 
 impl Answered {
@@ -37,6 +38,12 @@ impl Answered {
         upstream: &Upstream,
         report: &mut Report,
     ) -> After {
+        // The gateway states its own; an upstream that echoes it must not double it.
+        if self.head.has(Known::XRequestId) {
+            let echoed = |field: &&mut Field| field.known == Known::XRequestId;
+            let fields = self.head.fields.iter_mut().filter(echoed);
+            fields.for_each(|field| field.removed = true);
+        }
         if self.head.status == 101 {
             return self.switch(client, ex, plan, report).await;
         }
@@ -83,6 +90,7 @@ impl Answered {
         };
         let result = transfer.body(&mut body).await;
         report.bytes_in = self.request.received;
+        report.body = self.request.state();
         report.bytes_out = body.sent;
         let started = body.has_started();
         client.thread.buffers.give_scratch(body.into_scratch());
@@ -122,7 +130,7 @@ impl Answered {
         ex.spare_head = self.head;
         match (keep_open, whole) {
             (true, _) => After::KeepAlive,
-            (false, true) => After::Close,
+            (false, true) => client.closing(),
             (false, false) => After::Linger,
         }
     }

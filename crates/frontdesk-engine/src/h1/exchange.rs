@@ -198,7 +198,7 @@ async fn send_answer(
             Ok(()) => After::KeepAlive,
             Err(_) => After::Close,
         },
-        Some(0) => After::Close,
+        Some(0) => client.closing(),
         _ => After::Linger,
     }
 }
@@ -218,9 +218,10 @@ fn unread_body(client: &Client, ex: &Exchange, report: &Report) -> Option<u64> {
     }
 }
 
-/// Reads and drops so many bytes of a body.
+/// Reads and drops so many bytes of a body; the time is for all of them together.
 async fn drain(client: &mut Client, mut rest: u64) -> io::Result<()> {
     let clock = Rc::clone(&client.thread.clock);
+    let deadline = clock.after(client.listener.body_idle);
     loop {
         let ready_now = (client.inbuf.len() as u64).min(rest);
         client.inbuf.consume(ready_now as usize);
@@ -228,7 +229,6 @@ async fn drain(client: &mut Client, mut rest: u64) -> io::Result<()> {
         if rest == 0 {
             return Ok(());
         }
-        let deadline = clock.after(client.listener.body_idle);
         let n = std::future::poll_fn(|cx| {
             client.make_room();
             let polled = super::io::poll_read(&mut client.io, &mut client.inbuf, cx);

@@ -19,6 +19,7 @@ use super::request_body::{RequestBody, RequestStop};
 use super::response_body::ResponseStop;
 use super::transfer::{Stop, Transfer};
 use crate::build::{Forward, Route, Service};
+use crate::clock::Tick;
 use crate::thread::{ServiceState, Thread, ThreadBuild};
 
 /// Interim responses of one exchange, at the most.
@@ -146,12 +147,12 @@ async fn attempt(
     plan: &Plan<'_>,
     index: usize,
     fresh: bool,
-    total: u32,
+    total: Tick,
     report: &mut Report,
 ) -> Result<After, Failure> {
     let upstream = &plan.state.upstreams[index];
     let _in_flight = upstream.begin();
-    let mut up = open(client, upstream, plan, fresh).await?;
+    let mut up = open(client, upstream, plan, fresh, total).await?;
     let upgrade = head::upgrade_token(&ex.head, &ex.bytes, &plan.route.upgrades);
     let mut out = client.thread.buffers.scratch();
     head::write_request(
@@ -210,19 +211,20 @@ async fn attempt(
     Ok(answered.deliver(client, ex, plan, upstream, report).await)
 }
 
-/// A pooled connection, or a new one within the connect timeout.
+/// A pooled connection, or a new one within the connect timeout and the service's total time.
 async fn open(
     client: &Client,
     upstream: &Rc<Upstream>,
     plan: &Plan<'_>,
     fresh: bool,
+    total: Tick,
 ) -> Result<Connection, Failure> {
     let stats = &client.thread.stats;
     if !fresh && let Some(io) = upstream.checkout() {
         stats.upstream_reused.add(1);
         return Ok(Connection::new(io, true));
     }
-    let deadline = client.thread.clock.after(plan.service.connect);
+    let deadline = client.thread.clock.after(plan.service.connect).min(total);
     let mut connecting = Box::pin(upstream.connect());
     let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
         Poll::Ready(result) => Poll::Ready(Some(result)),
@@ -242,12 +244,17 @@ async fn open(
             Code::ConnectTimeout
         }
         Some(Err(ConnectFault::Connect(_))) => Code::ConnectFailed,
+        None if client.thread.clock.now() >= total => Code::UpstreamTotalTimeout,
         None => Code::ConnectTimeout,
+    };
+    let retry = match code {
+        Code::UpstreamTotalTimeout => Retry::Never,
+        _ => Retry::Safe,
     };
     Err(Failure {
         code,
         fault: None,
-        retry: Retry::Safe,
+        retry,
     })
 }
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::buffers::Buf;
-use crate::clock::{Clock, Timer};
+use crate::clock::{Clock, Tick, Timer};
 
 /// Reads once into the buffer's space, which must not be empty. 0 is the end of the stream.
 pub(crate) fn poll_read(
@@ -63,7 +63,7 @@ pub(crate) async fn write_all(
     mut bytes: &[u8],
     clock: &Clock,
     timer: &Timer,
-    idle: u32,
+    idle: Tick,
 ) -> io::Result<()> {
     let mut deadline = clock.after(idle);
     poll_fn(|cx| {

@@ -16,7 +16,7 @@ use super::forward::Plan;
 use super::head::{self, RequestParts};
 use super::io as wire;
 use crate::build::{Mirror, Service};
-use crate::clock::Timer;
+use crate::clock::{Tick, Timer};
 use crate::thread::Thread;
 
 /// Copies in flight per thread; further ones are skipped and counted.
@@ -72,7 +72,7 @@ pub(crate) fn start(client: &Client, ex: &Exchange, plan: &Plan<'_>, mirror: Mir
 }
 
 /// Time for the whole copy: the service's own bounds, added up.
-fn allowed(service: &Service) -> u32 {
+fn allowed(service: &Service) -> Tick {
     service
         .connect
         .saturating_add(service.first_byte)
@@ -92,7 +92,7 @@ async fn send(
     thread: &Rc<Thread>,
     upstream: &Rc<Upstream>,
     out: &[u8],
-    ticks: u32,
+    ticks: Tick,
 ) -> io::Result<()> {
     let timer = poll_fn(|cx| Poll::Ready(Timer::new(&thread.clock, cx.waker()))).await;
     let deadline = thread.clock.after(ticks);

@@ -10,7 +10,7 @@ use super::chunked::{write_chunk, write_end};
 use super::client::Client;
 use super::io as wire;
 use crate::buffers::{LARGE, SMALL};
-use crate::clock::NEVER;
+use crate::clock::{NEVER, TICK_MS, Tick};
 
 /// Encoded bytes that are collected before they are written.
 const BATCH: usize = SMALL;
@@ -58,8 +58,8 @@ pub(crate) struct RequestBody {
     /// Decoded body bytes so far.
     pub(crate) received: u64,
     limit: u64,
-    began: u32,
-    deadline: u32,
+    began: Tick,
+    deadline: Tick,
     finished: bool,
 }
 
@@ -120,7 +120,7 @@ impl RequestBody {
     }
 
     /// When this side has waited too long.
-    pub(crate) fn deadline(&self) -> u32 {
+    pub(crate) fn deadline(&self) -> Tick {
         if self.finished { NEVER } else { self.deadline }
     }
 
@@ -296,14 +296,12 @@ impl RequestBody {
 
     /// The tick at which the bytes so far fall below the floor: each second after the grace time must have
     /// brought `body_min_rate` bytes.
-    fn floor_deadline(&self, client: &Client) -> u32 {
+    fn floor_deadline(&self, client: &Client) -> Tick {
         let rate = client.listener.body_min_rate;
         if rate == 0 {
             return NEVER;
         }
-        let earned = u32::try_from(self.received / rate)
-            .unwrap_or(NEVER / 200)
-            .saturating_mul(100);
+        let earned = (self.received / rate).saturating_mul(1000 / TICK_MS);
         self.began
             .saturating_add(client.listener.body_min_rate_after)
             .saturating_add(earned)

@@ -11,7 +11,7 @@ use super::io as wire;
 use super::request_body::{RequestBody, RequestStop};
 use super::response_body::{ResponseBody, ResponseStop};
 use crate::build::Service;
-use crate::clock::NEVER;
+use crate::clock::{NEVER, Tick};
 
 /// Why an attempt ended early.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(crate) struct Transfer<'a> {
     pub(crate) request: &'a mut RequestBody,
     pub(crate) service: &'a Service,
     /// Tick at which the service's total time is over.
-    pub(crate) total: u32,
+    pub(crate) total: Tick,
     pub(crate) is_head: bool,
     /// The target takes no more of the request; only its response matters now.
     pub(crate) request_broken: bool,
@@ -47,7 +47,7 @@ pub(crate) struct Transfer<'a> {
 
 /// What the wait for a head remembers between polls.
 struct HeadWait {
-    deadline: u32,
+    deadline: Tick,
     scanned: usize,
 }
 
@@ -166,7 +166,7 @@ impl Transfer<'_> {
     }
 
     /// Waits for the first of all deadlines that concern this attempt.
-    fn wait<T>(&mut self, deadline: u32, stop: Stop) -> Poll<Result<T, Stop>> {
+    fn wait<T>(&mut self, deadline: Tick, stop: Stop) -> Poll<Result<T, Stop>> {
         let now = self.client.thread.clock.now();
         if now >= deadline {
             return Poll::Ready(Err(stop));

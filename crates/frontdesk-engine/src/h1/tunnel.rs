@@ -12,6 +12,7 @@ use super::connection::Connection;
 use super::exchange::Report;
 use super::io as wire;
 use crate::buffers::Buf;
+use crate::clock::Tick;
 
 /// One direction.
 #[derive(Default)]
@@ -21,7 +22,7 @@ struct Direction {
 }
 
 /// Relays until both sides have ended, one has failed, or neither sent anything for `idle` ticks.
-pub(crate) async fn run(client: &mut Client, up: &mut Connection, idle: u32, report: &mut Report) {
+pub(crate) async fn run(client: &mut Client, up: &mut Connection, idle: Tick, report: &mut Report) {
     let thread = std::rc::Rc::clone(&client.thread);
     thread.stats.tunnels.add(1);
     client.make_room();

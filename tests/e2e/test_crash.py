@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.harness import Connection, Load, Stall, eventually, ok, raw
@@ -39,6 +40,11 @@ def test_worker_is_replaced_on_the_same_sockets(gateway_of: Callable[..., Gatewa
     assert "worker 0 ended, starting another" in gateway.stderr
 
 
+def _is_stopped(pid: int) -> bool:
+    states = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state.rpartition(")")[2].split()[0] == "T" for state in states)
+
+
 def test_connections_that_wait_in_the_backlog_are_served(
     gateway_of: Callable[..., Gateway],
 ) -> None:
@@ -46,6 +52,8 @@ def test_connections_that_wait_in_the_backlog_are_served(
     gateway = gateway_of(answering("one"))
     victim = gateway.worker_pids()[0]
     os.kill(victim, signal.SIGSTOP)
+    # Threads stop one by one, and one that still runs would accept.
+    eventually(lambda: _is_stopped(victim), what="every thread of the worker stopped")
     waiting = []
     try:
         for _ in range(20):

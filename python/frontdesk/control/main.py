@@ -54,12 +54,13 @@ class Control:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, _exit)
         desk = Desk({"reload": self._reload_command, "status": self.status, "stats": self.stats})
+        # Before the status page can say that all is ready: whoever waits for that may ask here next.
+        await desk.open(self._options.places.control_socket)
         await self._crew.wait(all_of=1, within=2.0)
         if self._inherited is not None:
             # The socket was left by a control that crashed; probes have queued in it since.
             await self._page.serve(socket.socket(fileno=int(self._inherited)))
         serving = await self._reloader.start(fresh=self._fresh)
-        await desk.open(self._options.places.control_socket)
         await self._boss.do("verdict", serving=serving)
         await self._reloader.announce()
         await asyncio.gather(self._follow_file(), self._follow_signals())

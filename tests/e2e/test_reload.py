@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from tests.harness import Connection, Load, Stall, eventually, free_port, ok, request
@@ -12,7 +15,6 @@ from tests.harness.configs import answering, forwarding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.harness import Gateway, RecordingUpstream
 
@@ -229,3 +231,18 @@ def test_removed_target_is_let_go_while_a_long_request_lasts(
         assert gateway.reload(answering("gone")).returncode == 0
         eventually(lambda: idle.ended != "open", within=8, what="the idle connection closed")
         assert long.ended == "open"
+
+
+def test_only_the_threads_that_serve_have_full_priority(gateway_of: Callable[..., Gateway]) -> None:
+    gateway = gateway_of(answering("one"))
+    worker = psutil.Process(gateway.worker_pids()[0])
+    nice = {
+        Path(f"/proc/{worker.pid}/task/{thread.id}/comm").read_text().strip(): os.getpriority(
+            os.PRIO_PROCESS, thread.id
+        )
+        for thread in worker.threads()
+        if thread.id != worker.pid
+    }
+    assert nice["engine-0"] == 0
+    assert os.getpriority(os.PRIO_PROCESS, worker.pid) == 10
+    assert psutil.Process(gateway.control_pid()).nice() == 10

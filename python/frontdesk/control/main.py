@@ -165,6 +165,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     given = options.pairs(arguments)
     die_with_parent(int(given["--parent"]))
+    # Behind the traffic, but not so far that a probe goes unanswered on a busy machine.
+    os.setpriority(os.PRIO_PROCESS, 0, options.NICE)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     asyncio.run(_main(given, options.RunOptions.parse(arguments)))

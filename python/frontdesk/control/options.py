@@ -8,6 +8,9 @@ from pathlib import Path
 
 from frontdesk.control.places import Places
 
+NICE = 10
+"""Nice value of everything that is not on the way of a request."""
+
 
 @dataclass(frozen=True)
 class RunOptions:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from .contender import Contender
 from .peers import FRONTDESK, NGINX, Setting
-from .reload import Reloadable, replace_file
+from .reload import Reloadable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .work import Work
 
 
@@ -20,8 +22,8 @@ class ReloadFrontdesk(Reloadable):
     def contender(self, work: Work) -> Contender:
         return Contender(self.label, FRONTDESK, work)
 
-    def write(self, setting: Setting) -> None:
-        replace_file(setting.folder / "gateway.yaml", FRONTDESK.render(setting))
+    def render(self, setting: Setting) -> tuple[Path, str]:
+        return setting.folder / "gateway.yaml", FRONTDESK.render(setting)
 
 
 class ReloadNginx(Reloadable):
@@ -32,5 +34,5 @@ class ReloadNginx(Reloadable):
     def contender(self, work: Work) -> Contender:
         return Contender(self.label, NGINX, work)
 
-    def write(self, setting: Setting) -> None:
-        replace_file(setting.folder / "nginx.conf", NGINX.render(setting))
+    def render(self, setting: Setting) -> tuple[Path, str]:
+        return setting.folder / "nginx.conf", NGINX.render(setting)

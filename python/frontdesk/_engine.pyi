@@ -34,6 +34,15 @@ def check_method(method: str) -> None: ...
 def check_cidr(text: str) -> str:
     """Judge an address or network; its canonical form."""
 
+def check_chain(pem: str) -> tuple[list[str], int, int]:
+    """Judge a certificate chain: (names, start and end of its validity in Unix seconds)."""
+
+def check_key_pair(chain: str, key: str) -> None:
+    """Judge whether a private key belongs to a chain; never repeats any of it."""
+
+def check_roots(pem: str) -> int:
+    """Judge a file of authorities to trust; how many there are."""
+
 def check_template(template: str, variables: list[str], kind: str) -> None:
     """Judge a `{name}` template; kind is "path" or "location"."""
 

@@ -23,14 +23,17 @@ POLICIES = _engine.POLICIES
 SCHEMA_HASH = _engine.SCHEMA_HASH
 SCHEMA_SHAPE = _engine.SCHEMA_SHAPE
 
+check_chain = _engine.check_chain
 check_cidr = _engine.check_cidr
 check_header_name = _engine.check_header_name
 check_header_value = _engine.check_header_value
 check_host_pattern = _engine.check_host_pattern
+check_key_pair = _engine.check_key_pair
 check_method = _engine.check_method
 check_path = _engine.check_path
 check_path_pattern = _engine.check_path_pattern
 check_path_regex = _engine.check_path_regex
+check_roots = _engine.check_roots
 check_routes = _engine.check_routes
 check_template = _engine.check_template
 explain = _engine.explain
@@ -46,14 +49,17 @@ __all__ = [
     "CheckFailed",
     "Engine",
     "EngineRefused",
+    "check_chain",
     "check_cidr",
     "check_header_name",
     "check_header_value",
     "check_host_pattern",
+    "check_key_pair",
     "check_method",
     "check_path",
     "check_path_pattern",
     "check_path_regex",
+    "check_roots",
     "check_routes",
     "check_template",
     "explain",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
 class FrontdeskError(Exception):
@@ -80,9 +81,14 @@ class ConfigErrors(FrontdeskError):
     """A configuration that cannot be used: the mistakes found, sorted by place.
 
     Beyond `MAX_MISTAKES` the rest is only said to exist: nobody reads ten thousand of them.
+
+    Args:
+        errors: the mistakes.
+        files: further files whose change may mend them, such as certificates.
     """
 
-    def __init__(self, errors: Iterable[ConfigError]) -> None:
+    def __init__(self, errors: Iterable[ConfigError], files: Iterable[Path] = ()) -> None:
+        self.files = list(files)
         # What is wrong behind an alias is wrong once, however many paths lead there.
         places = {(e.file, e.line, e.column, e.message): e for e in sorted(errors, reverse=True)}
         found = sorted(places.values())

@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let engine = Arc::new(Engine::new(1)?);
     engine.apply(
         &snapshot,
+        &std::collections::HashMap::new(),
         vec![("web".to_owned(), vec![OwnedFd::from(listener)])],
     )?;
     let serving = Arc::clone(&engine);

@@ -1,9 +1,14 @@
 //! A build: a snapshot turned into tables that a request cannot fail on. Shared by all threads, never changed.
 
+use std::collections::HashMap;
+
 use frontdesk_http::HeadLimits;
 use frontdesk_policies::{IpFilter, NetSet, Policy};
 use frontdesk_router::{Captures, MatchRule, PathOptions, Router, Template, TemplateKind};
-use frontdesk_upstream::{Balance, PoolSettings, TargetKey};
+use frontdesk_tls::{
+    Acceptor, CertificateFiles, ClientSettings, Connector, Roots, ServerSettings, Tickets,
+};
+use frontdesk_upstream::{Balance, PoolSettings, Secure, TargetKey};
 use rustc_hash::FxHashMap;
 
 use crate::clock::{Tick, ticks};
@@ -93,6 +98,7 @@ pub(crate) struct Service {
 
 pub(crate) struct Target {
     pub(crate) key: TargetKey,
+    pub(crate) secure: Option<Secure>,
     pub(crate) path_prefix: String,
     pub(crate) weight: u32,
     /// Host and port as in a URI, default port left out.
@@ -120,14 +126,46 @@ pub(crate) struct ListenerConfig {
     pub(crate) connection_age: Tick,
     pub(crate) chunk_extensions: u32,
     pub(crate) early_drain: u64,
+    pub(crate) tls: Option<ListenerTls>,
+    /// Field lines that every response over this listener gets.
+    pub(crate) response_lines: Box<[u8]>,
+    /// Port and status, where requests are only sent on to HTTPS.
+    pub(crate) redirect_https: Option<(u16, u16)>,
+}
+
+/// TLS towards the clients of a listener.
+#[derive(Clone)]
+pub(crate) struct ListenerTls {
+    pub(crate) acceptor: Acceptor,
+    pub(crate) handshake: Tick,
+}
+
+/// What a snapshot refers to and does not hold: the text of certificates and keys by reference.
+pub(crate) struct Secrets<'a> {
+    /// By reference.
+    pub texts: &'a HashMap<String, String>,
+    /// Session-ticket keys, which outlive builds.
+    pub tickets: &'a Tickets,
+}
+
+impl Secrets<'_> {
+    fn text(&self, reference: &str) -> Result<&str, String> {
+        let found = self.texts.get(reference).map(String::as_str);
+        found.ok_or_else(|| format!("{reference} was not handed over with the snapshot"))
+    }
 }
 
 impl Build {
-    /// Builds all tables, or says what is wrong.
+    /// Builds all tables, or says what is wrong. Without secrets nothing is built that needs them: such a build
+    /// explains, but cannot serve.
     ///
     /// # Errors
     /// One sentence naming the route, service or listener.
-    pub(crate) fn new(snapshot: &Snapshot, hash: String) -> Result<Build, String> {
+    pub(crate) fn new(
+        snapshot: &Snapshot,
+        hash: String,
+        secrets: Option<&Secrets<'_>>,
+    ) -> Result<Build, String> {
         let names = unique(
             snapshot
                 .services
@@ -169,11 +207,21 @@ impl Build {
             templates: build_templates(snapshot, &router)?,
             router,
             routes: built_routes,
-            services: snapshot.services.iter().map(build_service).collect(),
+            services: snapshot
+                .services
+                .iter()
+                .map(|service| {
+                    build_service(service, secrets)
+                        .map_err(|error| format!("service {:?}: {error}", service.name))
+                })
+                .collect::<Result<_, _>>()?,
             listeners: snapshot
                 .listeners
                 .iter()
-                .map(build_listener)
+                .map(|listener| {
+                    build_listener(listener, secrets)
+                        .map_err(|error| format!("listener {:?}: {error}", listener.name))
+                })
                 .collect::<Result<_, _>>()?,
             log: LogConfig::new(&snapshot.observe.access_log)?,
             max_connections: snapshot.process.max_connections as usize,
@@ -371,10 +419,22 @@ fn header_value(text: &str) -> Result<String, String> {
     ))
 }
 
-fn build_service(service: &snapshot::Service) -> Service {
-    Service {
+fn build_service(
+    service: &snapshot::Service,
+    secrets: Option<&Secrets<'_>>,
+) -> Result<Service, String> {
+    let tls = service.tls.as_ref();
+    let connector = tls
+        .zip(secrets)
+        .map(|(tls, secrets)| build_connector(tls, secrets))
+        .transpose()?;
+    Ok(Service {
         name: service.name.as_str().into(),
-        targets: service.targets.iter().map(build_target).collect(),
+        targets: service
+            .targets
+            .iter()
+            .map(|target| build_target(target, tls.zip(connector.as_ref())))
+            .collect(),
         balance: match service.balance {
             snapshot::Balance::RoundRobin => Balance::RoundRobin,
             snapshot::Balance::LeastRequests => Balance::LeastRequests,
@@ -402,10 +462,34 @@ fn build_service(service: &snapshot::Service) -> Service {
             lf_line_ends: service.lf_line_ends,
             underscores: frontdesk_http::Underscores::Allow,
         },
-    }
+    })
 }
 
-fn build_target(target: &snapshot::Target) -> Target {
+fn build_connector(
+    tls: &snapshot::UpstreamTls,
+    secrets: &Secrets<'_>,
+) -> Result<Connector, String> {
+    let identity = match (&tls.chain, &tls.key) {
+        (Some(chain), Some(key)) => Some((secrets.text(chain)?, secrets.text(key)?)),
+        _ => None,
+    };
+    let roots = match &tls.ca {
+        _ if !tls.verify => Roots::Unverified,
+        Some(ca) => Roots::Own(secrets.text(ca)?),
+        None => Roots::System,
+    };
+    Connector::new(&ClientSettings {
+        roots,
+        identity,
+        http2: false,
+        http1: true,
+    })
+}
+
+fn build_target(
+    target: &snapshot::Target,
+    tls: Option<(&snapshot::UpstreamTls, &Connector)>,
+) -> Target {
     let bracketed = if target.host.contains(':') {
         format!("[{}]", target.host)
     } else {
@@ -415,24 +499,107 @@ fn build_target(target: &snapshot::Target) -> Target {
         key: TargetKey {
             host: target.host.clone(),
             port: target.port,
+            tls: tls.map(|(tls, _)| {
+                let (verify, name) = (tls.verify, tls.server_name.as_deref().unwrap_or_default());
+                format!("{verify} {name} {}", tls.fingerprint).into()
+            }),
         },
+        secure: tls.map(|(tls, connector)| Secure {
+            connector: connector.clone(),
+            name: tls
+                .server_name
+                .as_ref()
+                .unwrap_or(&target.host)
+                .as_str()
+                .into(),
+        }),
         path_prefix: target.path_prefix.clone(),
         weight: target.weight,
-        authority: match target.port {
-            80 => bracketed.clone(),
-            port => format!("{bracketed}:{port}"),
+        authority: match (target.scheme, target.port) {
+            (snapshot::TargetScheme::Http, 80) | (snapshot::TargetScheme::Https, 443) => {
+                bracketed.clone()
+            }
+            (_, port) => format!("{bracketed}:{port}"),
         },
-        url: format!("http://{bracketed}:{}", target.port),
+        url: match target.scheme {
+            snapshot::TargetScheme::Http => format!("http://{bracketed}:{}", target.port),
+            snapshot::TargetScheme::Https => format!("https://{bracketed}:{}", target.port),
+        },
     }
 }
 
-fn build_listener(listener: &snapshot::Listener) -> Result<ListenerConfig, String> {
+fn build_tls(
+    name: &str,
+    tls: &snapshot::ListenerTls,
+    secrets: &Secrets<'_>,
+) -> Result<ListenerTls, String> {
+    let files = |certificate: &snapshot::Certificate| {
+        Ok::<_, String>((
+            secrets.text(&certificate.chain)?.to_owned(),
+            secrets.text(&certificate.key)?.to_owned(),
+            match &certificate.ocsp {
+                Some(ocsp) => Some(hex_bytes(secrets.text(ocsp)?)?),
+                None => None,
+            },
+        ))
+    };
+    let texts: Vec<_> = tls
+        .certificates
+        .iter()
+        .map(files)
+        .collect::<Result<_, _>>()?;
+    let settings = ServerSettings {
+        certificates: texts
+            .iter()
+            .map(|(chain, key, ocsp)| CertificateFiles {
+                chain,
+                key,
+                ocsp: ocsp.clone(),
+            })
+            .collect(),
+        only_1_3: tls.only_1_3,
+        strict_names: tls.strict_names,
+        http2: false,
+    };
+    Ok(ListenerTls {
+        acceptor: Acceptor::new(name, &settings, secrets.tickets)?,
+        handshake: ticks(tls.handshake_ms),
+    })
+}
+
+/// Bytes that were handed over as hexadecimal digits.
+fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {
+    let pairs = text.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs
+        .map(byte)
+        .collect::<Option<_>>()
+        .ok_or_else(|| "not hexadecimal".to_owned())
+}
+
+fn build_listener(
+    listener: &snapshot::Listener,
+    secrets: Option<&Secrets<'_>>,
+) -> Result<ListenerConfig, String> {
     let limits = &listener.limits;
+    let tls = listener.tls.as_ref().zip(secrets);
     Ok(ListenerConfig {
         name: listener.name.clone(),
         port: listener.port,
-        trusted: NetSet::parse(&listener.trusted_proxies)
-            .map_err(|error| format!("listener {:?}: {error}", listener.name))?,
+        trusted: NetSet::parse(&listener.trusted_proxies)?,
+        tls: tls
+            .map(|(tls, secrets)| build_tls(&listener.name, tls, secrets))
+            .transpose()?,
+        response_lines: match &listener.hsts {
+            Some(value) => format!("strict-transport-security: {}\r\n", header_value(value)?)
+                .into_bytes()
+                .into(),
+            None => Box::default(),
+        },
+        redirect_https: listener
+            .redirect_https
+            .as_ref()
+            .map(|redirect| (redirect.port, redirect.status)),
         proxy_protocol: listener.proxy_protocol,
         path: PathOptions {
             merge_slashes: listener.merge_slashes,

@@ -1,6 +1,6 @@
 //! The engine's outside: apply a snapshot, run, drain. Safe to call from any thread.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -9,12 +9,13 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use frontdesk_tls::Tickets;
 use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::build::Build;
+use crate::build::{Build, Secrets};
 use crate::clock::{TICK_MS, Tick};
 use crate::listener::Listening;
 use crate::observe::log_writer::{self, LogWriter};
@@ -61,7 +62,8 @@ impl Engine {
     /// The access-log thread could not be started.
     pub fn new(threads: usize) -> io::Result<Engine> {
         let (senders, receivers) = (0..threads.max(1)).map(|_| unbounded_channel()).unzip();
-        let build = Build::new(&Snapshot::empty(), String::new()).map_err(io::Error::other)?;
+        let build =
+            Build::new(&Snapshot::empty(), String::new(), None).map_err(io::Error::other)?;
         Ok(Engine {
             threads: threads.max(1),
             shared: Arc::new(Shared::new()?),
@@ -80,10 +82,19 @@ impl Engine {
     ///
     /// # Errors
     /// One sentence. Nothing has changed then.
-    pub fn apply(&self, json: &[u8], sockets: Listeners) -> Result<String, String> {
+    pub fn apply(
+        &self,
+        json: &[u8],
+        secrets: &HashMap<String, String>,
+        sockets: Listeners,
+    ) -> Result<String, String> {
         let snapshot = Snapshot::decode(json)?;
+        let secrets = Secrets {
+            texts: secrets,
+            tickets: &self.shared.tickets,
+        };
         let hash = hash(json);
-        let build = Arc::new(Build::new(&snapshot, hash.clone())?);
+        let build = Arc::new(Build::new(&snapshot, hash.clone(), Some(&secrets))?);
         log_writer::check(&build.log.to)?;
         let mut state = self.state();
         let given: HashSet<&str> = sockets.iter().map(|(name, _)| name.as_str()).collect();
@@ -131,6 +142,12 @@ impl Engine {
         self.shared
             .registry
             .retain(|key| key.route.is_empty() || routes.contains(&*key.route));
+        self.shared.tickets.retain(|name| {
+            snapshot
+                .listeners
+                .iter()
+                .any(|listener| listener.name == name)
+        });
     }
 
     /// Serves until a drain has finished or [`Engine::stop`]. A second call returns at once.
@@ -142,7 +159,8 @@ impl Engine {
         let mut threads = Vec::new();
         for (index, receiver) in receivers.into_iter().enumerate() {
             let shared = Arc::clone(&self.shared);
-            let empty = Build::new(&Snapshot::empty(), String::new()).map_err(io::Error::other)?;
+            let empty =
+                Build::new(&Snapshot::empty(), String::new(), None).map_err(io::Error::other)?;
             let name = format!("engine-{index}");
             let body = move || serve(index, shared, Arc::new(empty), receiver);
             threads.push(std::thread::Builder::new().name(name).spawn(body)?);
@@ -213,6 +231,7 @@ impl Shared {
         Ok(Shared {
             registry: Registry::default(),
             log: LogWriter::start()?,
+            tickets: Tickets::default(),
             open: AtomicUsize::new(0),
             via: format!("frontdesk-{:08x}", RandomState::new().hash_one(0u8) as u32),
         })

@@ -47,7 +47,7 @@ pub fn explain(
     client: &str,
 ) -> Result<Vec<u8>, String> {
     let snapshot = Snapshot::decode(snapshot)?;
-    let build = Arc::new(Build::new(&snapshot, String::new())?);
+    let build = Arc::new(Build::new(&snapshot, String::new(), None)?);
     let client: IpAddr = client
         .parse()
         .map_err(|_| format!("{client:?} is not an address"))?;

@@ -21,6 +21,7 @@ pub(crate) fn receive(
     ex.peer_trusted = !listener.trusted.is_empty() && listener.trusted.contains(ex.peer);
     ex.client = ex.peer;
     let mut request_id = false;
+    let mut looped = false;
     let mut trace: Option<[u8; 32]> = None;
     let mut traces = 0;
     for index in 0..ex.head.fields.len() {
@@ -32,12 +33,7 @@ pub(crate) fn receive(
                 true
             }
             Known::Via => {
-                if memchr::memmem::find(value, thread.shared.via.as_bytes()).is_some() {
-                    return Err(Rejection::new(
-                        Code::LoopDetected,
-                        "The request has come through here before.",
-                    ));
-                }
+                looped |= memchr::memmem::find(value, thread.shared.via.as_bytes()).is_some();
                 false
             }
             Known::XRequestId => {
@@ -65,6 +61,10 @@ pub(crate) fn receive(
     }
     if ex.peer_trusted {
         ex.client = client_address(ex, &listener.trusted);
+    }
+    if looped {
+        let detail = "The request has come through here before.";
+        return Err(Rejection::new(Code::LoopDetected, detail));
     }
     Ok(())
 }

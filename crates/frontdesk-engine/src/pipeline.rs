@@ -38,24 +38,30 @@ pub(crate) async fn decide<'b>(
     if let Err(rejection) = forwarding::receive(ex, listener, thread) {
         return Decision::Reject(Box::new(rejection));
     }
-    // 2. Methods that no route can take.
+    // 2. Where this listener only sends on to HTTPS, there is nothing else to decide.
+    ex.response_lines
+        .extend_from_slice(&listener.response_lines);
+    if let Some((port, status)) = listener.redirect_https {
+        return to_https(ex, port, status);
+    }
+    // 3. Methods that no route can take.
     if let Some(decision) = special_method(ex) {
         return decision;
     }
-    // 3. One path for everybody who comes after.
+    // 4. One path for everybody who comes after.
     if let Err(fault) = ex.canonicalize_path(listener.path) {
         return reject(Code::InvalidPath, format!("The path is refused: {fault}."));
     }
-    // 4. The route.
+    // 5. The route.
     let route = match find_route(ex, build, place) {
         Ok(route) => route,
         Err(rejection) => return Decision::Reject(rejection),
     };
-    // 5. A body that says that it is too large need not be read.
+    // 6. A body that says that it is too large need not be read.
     if matches!(ex.head.framing, Framing::Length(length) if length > route.max_body) {
         return reject(Code::BodyTooLarge, body_limit(route.max_body));
     }
-    // 6. Policies, in the order of the snapshot.
+    // 7. Policies, in the order of the snapshot.
     for policy in &*route.policies {
         let mut flow = policy.on_request(ex);
         loop {
@@ -66,7 +72,7 @@ pub(crate) async fn decide<'b>(
             }
         }
     }
-    // 7. The route's action.
+    // 8. The route's action.
     match &route.action {
         Action::Forward(forward) if !forward.rewrites => Decision::Forward(forward),
         Action::Forward(forward) => match rewrite(ex, build, place.rule) {
@@ -118,6 +124,39 @@ pub(crate) fn body_limit(limit: u64) -> String {
 
 fn reject<'b>(code: Code, detail: impl Into<String>) -> Decision<'b> {
     Decision::Reject(Box::new(Rejection::new(code, detail)))
+}
+
+/// The same URL over TLS (RFC 9110 §15.4). A request that names no host cannot be sent anywhere.
+fn to_https<'b>(ex: &Exchange, port: u16, status: u16) -> Decision<'b> {
+    let Some(host) = ex.head.host_name(&ex.bytes).filter(|host| !host.is_empty()) else {
+        let detail = "This listener sends requests on to HTTPS, and this one names no host.";
+        return reject(Code::MalformedRequest, detail);
+    };
+    let mut fields = b"location: https://".to_vec();
+    let is_v6 = host.contains(&b':') && !host.starts_with(b"[");
+    fields.extend_from_slice(if is_v6 { b"[" } else { b"" });
+    fields.extend_from_slice(host);
+    fields.extend_from_slice(if is_v6 { b"]" } else { b"" });
+    if port != 443 {
+        fields.push(b':');
+        fields.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());
+    }
+    let path = ex.head.path(&ex.bytes);
+    fields.extend_from_slice(if path.is_empty() || path == b"*" {
+        b"/"
+    } else {
+        path
+    });
+    if let Some(query) = ex.query() {
+        fields.push(b'?');
+        fields.extend_from_slice(query);
+    }
+    fields.extend_from_slice(b"\r\n");
+    Decision::Answer(Answer {
+        status,
+        fields,
+        body: Vec::new(),
+    })
 }
 
 fn special_method<'b>(ex: &Exchange) -> Option<Decision<'b>> {
@@ -306,12 +345,13 @@ mod tests {
             r#"{{"schema_hash":"{hash}",
             "listeners":[{{"name":"web","host":"127.0.0.1","port":80,"trusted_proxies":[],
                 "proxy_protocol":false,"underscores":"drop","lf_line_ends":false,"merge_slashes":true,
+                "tls":null,"hsts":null,"redirect_https":null,
                 "limits":{limits}}}],
             "services":[{{"name":"s","targets":[{{"scheme":"http","host":"127.0.0.1","port":1,
                 "path_prefix":"","weight":1}}],"balance":"round_robin",
                 "timeouts":{{"connect_ms":1,"first_byte_ms":1,"idle_ms":1,"total_ms":0}},
                 "retries":{{"attempts":0,"budget_percent":0,"budget_per_second":0}},
-                "pool":{{"idle_ms":1,"max_idle":0}},"host":"client","lf_line_ends":false}}],
+                "pool":{{"idle_ms":1,"max_idle":0}},"host":"client","lf_line_ends":false,"tls":null}}],
             "routes":[{{"name":"r","priority":0,"matches":[{{"host":null,
                 "path":{{"kind":"prefix","value":"/a/**"}},"methods":[],"headers":[],"query":[]}}],
                 "action":{{"kind":"forward","split":[{{"service":"s","weight":1}}],"strip_prefix":"/a",
@@ -328,7 +368,7 @@ mod tests {
         policies: Vec<Box<dyn Policy>>,
         check: impl FnOnce(Decision<'_>, &mut Exchange, &Build),
     ) -> usize {
-        let mut build = Build::new(&snapshot(), String::new()).unwrap();
+        let mut build = Build::new(&snapshot(), String::new(), None).unwrap();
         build.routes[0].policies = policies.into();
         let build = Arc::new(build);
         let thread = Thread::new(0, Arc::new(Shared::new().unwrap()), Arc::clone(&build), 1);

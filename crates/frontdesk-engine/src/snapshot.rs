@@ -36,7 +36,7 @@ words! {
     /// What happens to request fields whose name has `_`.
     Underscores { Drop = "drop", Refuse = "refuse", Allow = "allow" }
     /// Upstream schemes.
-    TargetScheme { Http = "http" }
+    TargetScheme { Http = "http", Https = "https" }
     /// How a service chooses among its targets.
     Balance { RoundRobin = "round_robin", LeastRequests = "least_requests" }
     /// Kinds of path rule.
@@ -85,8 +85,22 @@ models! {
         underscores: Underscores,
         lf_line_ends: bool,
         merge_slashes: bool,
+        tls: Option<ListenerTls>,
+        hsts: Option<String>,
+        redirect_https: Option<RedirectHttps>,
         limits: Limits,
     }
+    /// TLS towards clients.
+    ListenerTls {
+        certificates: Vec<Certificate>,
+        only_1_3: bool,
+        strict_names: bool,
+        handshake_ms: u64,
+    }
+    /// A certificate by references; the fingerprint changes with the files.
+    Certificate { chain: String, key: String, ocsp: Option<String>, fingerprint: String }
+    /// Sends plain requests to HTTPS.
+    RedirectHttps { port: u16, status: u16 }
     /// Bounds of a listener.
     Limits {
         head_timeout_ms: u64,
@@ -113,6 +127,16 @@ models! {
         pool: Pool,
         host: String,
         lf_line_ends: bool,
+        tls: Option<UpstreamTls>,
+    }
+    /// TLS towards targets, by references; the fingerprint changes with the files.
+    UpstreamTls {
+        ca: Option<String>,
+        verify: bool,
+        server_name: Option<String>,
+        chain: Option<String>,
+        key: Option<String>,
+        fingerprint: String,
     }
     /// One address behind a service.
     Target { scheme: TargetScheme, host: String, port: u16, path_prefix: String, weight: u32 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use frontdesk_policies::Exchange;
+use frontdesk_tls::Tickets;
 use frontdesk_upstream::{Balancer, RetryBudget, Schedule, TargetKey, Upstream};
 use rustc_hash::FxHashMap;
 
@@ -24,6 +25,7 @@ const KEPT_EXCHANGES: usize = 64;
 pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) log: LogWriter,
+    pub(crate) tickets: Tickets,
     /// Open client connections of all threads.
     pub(crate) open: AtomicUsize,
     /// The gateway's name in Via: unique, so that a request which comes back is recognised.
@@ -152,9 +154,10 @@ impl Thread {
     fn service_state(&self, service: &Service) -> ServiceState {
         let mut known = self.upstreams.borrow_mut();
         let upstreams = service.targets.iter().map(|target| {
-            let upstream = known
-                .entry(target.key.clone())
-                .or_insert_with(|| Rc::new(Upstream::new(target.key.clone(), service.pool)));
+            let upstream = known.entry(target.key.clone()).or_insert_with(|| {
+                let (key, secure) = (target.key.clone(), target.secure.clone());
+                Rc::new(Upstream::new(key, secure, service.pool))
+            });
             upstream.set_settings(service.pool);
             Rc::clone(upstream)
         });

@@ -27,6 +27,7 @@ pub enum Code {
     ConnectFailed,
     ConnectTimeout,
     NameNotResolved,
+    UpstreamTlsFailed,
     UpstreamReset,
     UpstreamMalformed,
     UpstreamTimeout,
@@ -152,6 +153,13 @@ const TABLE: &[Row] = &[
         502,
         "Upstream name not resolved",
         Some("dns_error"),
+    ),
+    Row(
+        Code::UpstreamTlsFailed,
+        "upstream_tls_failed",
+        502,
+        "Upstream could not be reached securely",
+        Some("tls_protocol_error"),
     ),
     Row(
         Code::UpstreamReset,

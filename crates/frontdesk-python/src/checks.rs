@@ -63,6 +63,22 @@ fn check_method(method: &str) -> PyResult<()> {
 }
 
 #[pyfunction]
+fn check_chain(pem: &str) -> PyResult<(Vec<String>, i64, i64)> {
+    let facts = frontdesk_tls::check_chain(pem).map_err(failed)?;
+    Ok((facts.names, facts.not_before, facts.not_after))
+}
+
+#[pyfunction]
+fn check_key_pair(chain: &str, key: &str) -> PyResult<()> {
+    frontdesk_tls::check_pair(chain, key).map_err(failed)
+}
+
+#[pyfunction]
+fn check_roots(pem: &str) -> PyResult<usize> {
+    frontdesk_tls::check_roots(pem).map_err(failed)
+}
+
+#[pyfunction]
 fn check_cidr(text: &str) -> PyResult<String> {
     let net = frontdesk_policies::parse_net(text).map_err(failed)?;
     Ok(if net.prefix_len() == net.max_prefix_len() {
@@ -154,6 +170,9 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(check_header_value, module)?)?;
     module.add_function(wrap_pyfunction!(check_method, module)?)?;
     module.add_function(wrap_pyfunction!(check_cidr, module)?)?;
+    module.add_function(wrap_pyfunction!(check_chain, module)?)?;
+    module.add_function(wrap_pyfunction!(check_key_pair, module)?)?;
+    module.add_function(wrap_pyfunction!(check_roots, module)?)?;
     module.add_function(wrap_pyfunction!(check_template, module)?)?;
     module.add_function(wrap_pyfunction!(check_path, module)?)?;
     module.add_function(wrap_pyfunction!(check_routes, module)?)?;

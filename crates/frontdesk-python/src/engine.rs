@@ -21,7 +21,7 @@ impl Engine {
         Ok(Engine(frontdesk_engine::Engine::new(threads)?))
     }
 
-    /// Build and switch; returns the snapshot's hash.
+    /// Build and switch; `secrets` holds the texts that the snapshot refers to. Returns the snapshot's hash.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "arguments from Python are owned"
@@ -33,12 +33,6 @@ impl Engine {
         secrets: HashMap<String, String>,
         listeners: HashMap<String, Vec<i32>>,
     ) -> PyResult<String> {
-        // No setting refers to a secret yet; taking a map that is not empty would lose it in silence.
-        if !secrets.is_empty() {
-            return Err(EngineRefused::new_err(
-                "this engine has no use for secrets yet",
-            ));
-        }
         let sockets = listeners
             .into_iter()
             .map(|(name, fds)| {
@@ -48,7 +42,7 @@ impl Engine {
                 ))
             })
             .collect::<PyResult<_>>()?;
-        py.detach(|| self.0.apply(&snapshot, sockets))
+        py.detach(|| self.0.apply(&snapshot, &secrets, sockets))
             .map_err(EngineRefused::new_err)
     }
 

@@ -76,13 +76,14 @@ mod tests {
         let key = |port| TargetKey {
             host: "127.0.0.1".into(),
             port,
+            tls: None,
         };
         let settings = PoolSettings {
             max_idle: 1,
             idle_ticks: 1,
         };
         (1..=n)
-            .map(|port| Rc::new(Upstream::new(key(port), settings)))
+            .map(|port| Rc::new(Upstream::new(key(port), None, settings)))
             .collect()
     }
 

@@ -9,6 +9,6 @@ mod schedule;
 
 pub use balance::{Balance, Balancer};
 pub use budget::RetryBudget;
-pub use pool::{ConnectFault, Idle, InFlight, PoolSettings, TargetKey, Upstream};
+pub use pool::{ConnectFault, Idle, InFlight, PoolSettings, Secure, TargetKey, Upstream};
 pub use resolve::ResolveFault;
 pub use schedule::Schedule;

@@ -3,11 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
 
-use tokio::io::{AsyncRead, ReadBuf};
+use frontdesk_tls::{Connector, Stream, TlsFault};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::resolve::{ResolveFault, Resolver};
@@ -19,6 +18,18 @@ pub struct TargetKey {
     pub host: String,
     /// The TCP port.
     pub port: u16,
+    /// Identifies the TLS settings; none for plain TCP. A connection that was verified in one way is no
+    /// connection for a service that wants another.
+    pub tls: Option<Arc<str>>,
+}
+
+/// How connections to a target are encrypted.
+#[derive(Clone, Debug)]
+pub struct Secure {
+    /// Shakes hands.
+    pub connector: Connector,
+    /// Who the target must be.
+    pub name: Arc<str>,
 }
 
 /// Bounds of a pool.
@@ -32,13 +43,14 @@ pub struct PoolSettings {
 
 /// A connection nobody uses, since the given tick.
 pub struct Idle {
-    stream: TcpStream,
+    stream: Stream,
     since: u64,
 }
 
 /// One target as this thread knows it; it survives reloads.
 pub struct Upstream {
     key: TargetKey,
+    secure: Option<Secure>,
     settings: Cell<PoolSettings>,
     resolver: Resolver,
     idle: RefCell<Vec<Idle>>,
@@ -52,14 +64,17 @@ pub enum ConnectFault {
     Resolve(ResolveFault),
     /// The kernel or the other side refused.
     Connect(io::Error),
+    /// TLS could not be agreed on, or the target is not who it must be.
+    Secure(TlsFault),
 }
 
 impl Upstream {
     /// A target without connections.
-    pub fn new(key: TargetKey, settings: PoolSettings) -> Upstream {
+    pub fn new(key: TargetKey, secure: Option<Secure>, settings: PoolSettings) -> Upstream {
         let resolver = Resolver::new(&key.host, key.port);
         Upstream {
             key,
+            secure,
             settings: Cell::new(settings),
             resolver,
             idle: RefCell::new(Vec::new()),
@@ -94,19 +109,19 @@ impl Upstream {
     }
 
     /// The youngest idle connection that is still good; dead ones found on the way are closed.
-    pub fn checkout(&self) -> Option<TcpStream> {
+    pub fn checkout(&self) -> Option<Stream> {
         loop {
             let mut idle = self.idle.borrow_mut().pop()?;
-            if is_quiet(&mut idle.stream) {
+            if idle.stream.is_quiet() {
                 return Some(idle.stream);
             }
         }
     }
 
     /// Gives back a connection after a complete, clean exchange.
-    pub fn checkin(&self, mut stream: TcpStream, now: u64) {
+    pub fn checkin(&self, mut stream: Stream, now: u64) {
         let mut idle = self.idle.borrow_mut();
-        if idle.len() < self.settings.get().max_idle && is_quiet(&mut stream) {
+        if idle.len() < self.settings.get().max_idle && stream.is_quiet() {
             idle.push(Idle { stream, since: now });
         }
     }
@@ -134,16 +149,26 @@ impl Upstream {
     ///
     /// # Errors
     /// [`ConnectFault`]; of several addresses the last one's.
-    pub async fn connect(&self) -> Result<TcpStream, ConnectFault> {
+    pub async fn connect(&self) -> Result<Stream, ConnectFault> {
         let addresses = self.resolver.addresses().await;
         let mut fault = io::Error::from(io::ErrorKind::NotFound);
         for address in addresses.map_err(ConnectFault::Resolve)? {
             match connect_to(address).await {
-                Ok(stream) => return Ok(stream),
+                Ok(stream) => return self.secure(stream).await,
                 Err(error) => fault = error,
             }
         }
         Err(ConnectFault::Connect(fault))
+    }
+
+    async fn secure(&self, tcp: TcpStream) -> Result<Stream, ConnectFault> {
+        match &self.secure {
+            None => Ok(Stream::Plain(tcp)),
+            Some(secure) => {
+                let shaken = secure.connector.connect(tcp, &secure.name).await;
+                shaken.map_err(|error| ConnectFault::Secure(TlsFault::of(&error)))
+            }
+        }
     }
 }
 
@@ -156,18 +181,6 @@ async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = socket?.connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
-}
-
-/// Whether nothing has come and nothing was closed. Readiness that the runtime knows of costs no system
-/// call to ask; only where there is some, one read tells data and end from a stale flag.
-fn is_quiet(stream: &mut TcpStream) -> bool {
-    let mut context = Context::from_waker(Waker::noop());
-    let mut byte = [0u8; 1];
-    let mut buffer = ReadBuf::new(&mut byte);
-    matches!(
-        Pin::new(stream).poll_read(&mut context, &mut buffer),
-        Poll::Pending
-    )
 }
 
 /// One request in flight at a target.

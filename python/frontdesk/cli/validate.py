@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from frontdesk.cli.output import Format, Output, config_failed, print_json, stdout
+from frontdesk.cli.output import Format, Output, config_failed, print_json, stderr, stdout
 from frontdesk.compiler import Compiled, compile_file
 from frontdesk.errors import ConfigErrors
 
@@ -25,12 +25,15 @@ def validate(
     except ConfigErrors as errors:
         config_failed(errors, output)
     if output is Format.json:
-        print_json({"valid": True, "errors": [], "hash": compiled.hash, **_counts(compiled)})
+        found = {"valid": True, "errors": [], "warnings": compiled.warnings}
+        print_json({**found, "hash": compiled.hash, **_counts(compiled)})
     else:
         parts = [
             f"{count:,} {name.removesuffix('s') if count == 1 else name}"
             for name, count in _counts(compiled).items()
         ]
+        for warning in compiled.warnings:
+            stderr().print(f"warning: {warning}", markup=False)
         stdout().print(f"{file} is valid: {', '.join(parts)}; snapshot {compiled.hash}")
 
 

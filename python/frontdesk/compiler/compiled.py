@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from frontdesk.compiler import conflicts, policies
 from frontdesk.compiler.listeners import compile_listener
+from frontdesk.compiler.material import Material
 from frontdesk.compiler.observe import compile_observe, compile_process
 from frontdesk.compiler.routes import compile_route
 from frontdesk.compiler.services import compile_service
@@ -31,12 +32,15 @@ class Compiled:
     """A compiled configuration: the engine's part, and what the supervisor and control need.
 
     `threads` is nothing for "one for each core"; `status_address` is nothing when it is off.
-    `secrets` goes to the engine beside the snapshot and is never written anywhere.
+    `secrets` goes to the engine beside the snapshot and is never written anywhere. `files` are those it
+    comes from.
     """
 
     snapshot: Snapshot
     encoded: bytes = field(repr=False)
     secrets: dict[str, str] = field(repr=False)
+    files: list[Path]
+    warnings: list[str]
     workers: int
     threads: int | None
     status_address: str | None
@@ -56,10 +60,11 @@ def compile_file(path: Path | str) -> Compiled:
     with _collector_at_rest():
         loaded = load(Path(path))
         config = validate(loaded)
-        problems = list(policies.split_conflicts(config))
+        material = Material(config, loaded.path)
+        problems = [*policies.split_conflicts(config), *material.problems]
         if problems:
-            raise ConfigErrors(located(loaded, problems))
-        compiled = compile_config(config, loaded.path)
+            raise ConfigErrors(located(loaded, problems), material.files)
+        compiled = compile_config(config, loaded.path, material)
         if errors := conflicts.equal_routes(loaded, compiled.encoded):
             raise ConfigErrors(errors)
         return compiled
@@ -77,12 +82,12 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def compile_config(config: Config, path: Path) -> Compiled:
+def compile_config(config: Config, path: Path, material: Material) -> Compiled:
     """Compile a valid configuration; `path` is where relative file names start."""
     snapshot = Snapshot(
         schema_hash=schema_hash(),
-        listeners=[compile_listener(*item) for item in config.listeners.items()],
-        services=[compile_service(*item) for item in config.services.items()],
+        listeners=[compile_listener(*item, material) for item in config.listeners.items()],
+        services=[compile_service(*item, material) for item in config.services.items()],
         routes=[compile_route(name, route, config) for name, route in config.routes.items()],
         observe=compile_observe(config.observe, path),
         process=compile_process(config.process),
@@ -91,7 +96,9 @@ def compile_config(config: Config, path: Path) -> Compiled:
     return Compiled(
         snapshot=snapshot,
         encoded=encode(snapshot),
-        secrets={},
+        secrets=material.texts,
+        files=material.files,
+        warnings=material.warnings,
         workers=config.process.workers,
         threads=config.process.threads or None,
         status_address=None if status is None else str(status),

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 from frontdesk.snapshot import model
 
 if TYPE_CHECKING:
+    from frontdesk.compiler.material import Material
     from frontdesk.config.models.listeners import Limits, Listener
+    from frontdesk.config.models.tls import Certificate, Hsts
 
 
-def compile_listener(name: str, listener: Listener) -> model.Listener:
+def compile_listener(name: str, listener: Listener, material: Material) -> model.Listener:
     """One listener."""
+    redirect = listener.redirect_https
+    hsts = listener.tls.hsts if listener.tls else None
     return model.Listener(
         name=name,
         host=listener.address.host,
@@ -21,8 +25,44 @@ def compile_listener(name: str, listener: Listener) -> model.Listener:
         underscores=model.Underscores(listener.underscores),
         lf_line_ends=listener.lf_line_ends,
         merge_slashes=listener.merge_slashes,
+        tls=compile_tls(listener, material),
+        hsts=hsts_value(hsts) if hsts else None,
+        redirect_https=(
+            model.RedirectHttps(port=redirect.port, status=redirect.status) if redirect else None
+        ),
         limits=compile_limits(listener.limits),
     )
+
+
+def compile_tls(listener: Listener, material: Material) -> model.ListenerTls | None:
+    """Certificates by reference."""
+    tls = listener.tls
+    if tls is None:
+        return None
+    return model.ListenerTls(
+        certificates=[compile_certificate(one, material) for one in tls.certificates],
+        only_1_3=tls.min_version == "TLSv1.3",
+        strict_names=tls.strict_names,
+        handshake_ms=listener.limits.tls_handshake,
+    )
+
+
+def compile_certificate(certificate: Certificate, material: Material) -> model.Certificate:
+    """One certificate."""
+    ocsp = certificate.ocsp
+    return model.Certificate(
+        chain=material.reference(certificate.certificate),
+        key=material.reference(certificate.key),
+        ocsp=None if ocsp is None else material.reference(ocsp, binary=True),
+        fingerprint=material.fingerprint(certificate.certificate, certificate.key, ocsp),
+    )
+
+
+def hsts_value(hsts: Hsts) -> str:
+    """The field value (RFC 6797 section 6.1)."""
+    parts = [f"max-age={hsts.max_age // 1000}"]
+    parts += ["includeSubDomains"] * hsts.subdomains + ["preload"] * hsts.preload
+    return "; ".join(parts)
 
 
 def compile_limits(limits: Limits) -> model.Limits:

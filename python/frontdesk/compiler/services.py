@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from frontdesk.config.models.tls import UpstreamTls
 from frontdesk.snapshot import model
 
 if TYPE_CHECKING:
+    from frontdesk.compiler.material import Material
     from frontdesk.config.models.services import Service, Target
 
 RETRY_FLOOR_PER_SECOND = 10
 """Retries that a service always has, so that a quiet one can retry at all."""
 
 
-def compile_service(name: str, service: Service) -> model.Service:
+def compile_service(name: str, service: Service, material: Material) -> model.Service:
     """One service."""
     timeouts, retries, pool = service.timeouts, service.retries, service.pool
     return model.Service(
@@ -34,13 +36,30 @@ def compile_service(name: str, service: Service) -> model.Service:
         pool=model.Pool(idle_ms=pool.idle, max_idle=pool.max_idle),
         host=service.host,
         lf_line_ends=service.lf_line_ends,
+        tls=compile_tls(service, material),
+    )
+
+
+def compile_tls(service: Service, material: Material) -> model.UpstreamTls | None:
+    """TLS of a service whose targets are `https://`: verified by the system where nothing is said."""
+    if all(target.url.scheme == "http" for target in service.all_targets()):
+        return None
+    tls = service.tls or UpstreamTls()
+    reference = material.reference
+    return model.UpstreamTls(
+        ca=None if tls.ca is None else reference(tls.ca),
+        verify=tls.verify,
+        server_name=tls.server_name,
+        chain=None if tls.certificate is None else reference(tls.certificate),
+        key=None if tls.key is None else reference(tls.key),
+        fingerprint=material.fingerprint(tls.ca, tls.certificate, tls.key),
     )
 
 
 def compile_target(target: Target) -> model.Target:
     """One target."""
     return model.Target(
-        scheme="http",
+        scheme=target.url.scheme,
         host=target.url.host,
         port=target.url.port,
         path_prefix=target.url.path,

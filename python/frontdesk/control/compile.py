@@ -31,10 +31,13 @@ def outcome(file: Path) -> tuple[dict[str, Any], bytes]:
         compiled = compile_file(file)
     except ConfigErrors as broken:
         errors = [error.as_dict() for error in broken.errors]
+        header["watched"] += [str(path) for path in broken.files]
         return {**header, "ok": False, "errors": errors, "text": broken.render()}, b""
     header |= {
         "ok": True,
+        "watched": header["watched"] + [str(path) for path in compiled.files],
         "secrets": compiled.secrets,
+        "warnings": compiled.warnings,
         "meta": {
             "hash": compiled.hash,
             "schema_hash": compiled.snapshot.schema_hash,
@@ -43,6 +46,7 @@ def outcome(file: Path) -> tuple[dict[str, Any], bytes]:
             "threads": compiled.threads,
             "status": _split(compiled.status_address),
             "drain_ms": compiled.snapshot.process.drain_ms,
+            "references": sorted(compiled.secrets),
         },
     }
     return header, compiled.encoded

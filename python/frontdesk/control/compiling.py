@@ -25,6 +25,7 @@ class Compiled:
     meta: Meta
     snapshot: bytes
     secrets: dict[str, str] = field(repr=False)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ def _parse(output: bytes) -> Outcome:
     common = {"watched": header["watched"], "schema_hash": header["schema_hash"]}
     if not header["ok"]:
         return Outcome(None, errors=header["errors"], text=header["text"], **common)
-    return Outcome(Compiled(Meta.parse(header["meta"]), snapshot, header["secrets"]), **common)
+    meta = Meta.parse(header["meta"])
+    compiled = Compiled(meta, snapshot, header["secrets"], header["warnings"])
+    return Outcome(compiled, **common)
 
 
 def _failed(file: str, message: str) -> Outcome:

@@ -13,6 +13,7 @@ from frontdesk.control.frames import Frame
 from frontdesk.control.log import Log
 from frontdesk.control.options import RunOptions
 from frontdesk.control.sockets import Address
+from frontdesk.snapshot.references import Unresolvable, resolve
 
 if TYPE_CHECKING:
     from frontdesk.engine import Engine
@@ -60,8 +61,9 @@ class Duty:
             meta, snapshot = found
             self._drain_ms = meta.drain_ms
             fds = {n: f for n, (a, f) in self._inherited.items() if meta.listeners.get(n) == a}
-            self._apply(snapshot, {}, {n: (meta.listeners[n], f) for n, f in fds.items()})
-        except (store.StoreError, ValueError) as error:
+            secrets = resolve(meta.references)
+            self._apply(snapshot, secrets, {n: (meta.listeners[n], f) for n, f in fds.items()})
+        except (store.StoreError, Unresolvable, ValueError) as error:
             self._log.warning(
                 "the last good configuration cannot be used, waiting for control", error=str(error)
             )

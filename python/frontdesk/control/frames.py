@@ -13,7 +13,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_HEADER = 1 << 20
+MAX_HEADER = 16 << 20
+"""Certificates and keys travel here, so that they are never beside the snapshot on disk."""
 MAX_PAYLOAD = 256 << 20
 # SCM_MAX_FD of the kernel, unix(7).
 MAX_FDS = 253

@@ -17,6 +17,7 @@ from frontdesk.control.report import Counts, Report, Result
 from frontdesk.control.rollout import Refused, Rollout, runs
 from frontdesk.control.sockets import Address
 from frontdesk.control.watch import Watcher
+from frontdesk.snapshot.references import Unresolvable, resolve
 
 JOIN_WITHIN = 10.0
 """Seconds to wait for a first worker; for all of them at a fresh start it is half of that."""
@@ -133,7 +134,7 @@ class Reloader:
             Refused: everything is as it was.
         """
         old = self.desired
-        warnings = await self._set_shape(new)
+        warnings = [*new.warnings, *await self._set_shape(new)]
         try:
             await self._rollout.bind(new)
             await self._status(new.meta.status)
@@ -241,7 +242,11 @@ class Reloader:
                 our_schema=self._schema_hash,
             )
             return None
-        return Compiled(meta, snapshot, {})
+        try:
+            return Compiled(meta, snapshot, resolve(meta.references))
+        except Unresolvable as error:
+            log.error("the last good configuration cannot be used", error=str(error))
+            return None
 
 
 def _tell(report: Report) -> None:

@@ -25,6 +25,7 @@ class Meta:
         threads: engine threads of each worker, None for one per core.
         status: `[host, port]` of the status listener, None where it is off.
         drain_ms: how long a stop waits for requests in flight.
+        references: what the snapshot refers to and does not hold, see `snapshot.references`.
         applied_at: Unix time in seconds at which all workers had taken it.
     """
 
@@ -35,6 +36,7 @@ class Meta:
     threads: int | None
     status: tuple[str, int] | None
     drain_ms: int
+    references: list[str]
     applied_at: float = 0.0
 
     @classmethod
@@ -53,6 +55,7 @@ class Meta:
             threads=None if data["threads"] is None else int(data["threads"]),
             status=None if status is None else (str(status[0]), int(status[1])),
             drain_ms=int(data["drain_ms"]),
+            references=[str(reference) for reference in data.get("references", [])],
             applied_at=float(data.get("applied_at", 0.0)),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, PlainValidator, WithJsonSchema
@@ -41,6 +41,7 @@ class Address:
 class Url:
     """Where a target is: host without brackets, port, and "" or a path without trailing slash."""
 
+    scheme: Literal["http", "https"]
     host: str
     port: int
     path: str
@@ -70,7 +71,7 @@ def parse_address(value: Any) -> Address:
 
 
 def parse_url(value: Any) -> Url:
-    """The URL of a target: `http://host[:port][/prefix]`, nothing else.
+    """The URL of a target: `http(s)://host[:port][/prefix]`, nothing else.
 
     The host is a name or an address literal; user information, query and fragment are refused.
     """
@@ -82,15 +83,13 @@ def parse_url(value: Any) -> Url:
     if _NOT_IN_URL.search(value):
         raise invalid(f"{expected}, without spaces or characters beyond ASCII")
     scheme, separator, rest = value.partition("://")
-    if scheme.lower() == "https" and separator:
-        raise invalid("http://; TLS to upstreams is not available in this version")
-    if scheme.lower() != "http" or not separator:
+    if scheme.lower() not in ("http", "https") or not separator:
         hint = f'write "http://{value}"' if not separator else ""
         raise invalid(expected, hint)
-    return _split_url(value, rest, expected)
+    return _split_url("https" if scheme.lower() == "https" else "http", value, rest, expected)
 
 
-def _split_url(value: str, rest: str, expected: str) -> Url:
+def _split_url(scheme: Literal["http", "https"], value: str, rest: str, expected: str) -> Url:
     if "@" in rest.partition("/")[0]:
         raise contradiction(
             "the URL holds user information", "leave it out: the gateway would not send it"
@@ -103,7 +102,8 @@ def _split_url(value: str, rest: str, expected: str) -> Url:
     except ValueError:
         raise invalid(expected) from None
     host, port = split_authority(authority, expected)
-    return Url(host.strip("[]"), 80 if port is None else port, check_path(path or "/"))
+    default_port = 443 if scheme == "https" else 80
+    return Url(scheme, host.strip("[]"), port or default_port, check_path(path or "/"))
 
 
 def split_authority(text: str, expected: str) -> tuple[str, int | None]:
@@ -132,6 +132,15 @@ def check_upstream_host(value: str) -> str:
     return host if port is None else f"{host}:{port}"
 
 
+def check_server_name(value: str) -> str:
+    """A name or address that a certificate can bear, in lower case."""
+    expected = "a name such as api.internal"
+    host, port = split_authority(value, expected)
+    if port is not None:
+        raise invalid(f"{expected}, without a port")
+    return host.strip("[]")
+
+
 _ADDRESS_SCHEMA = {"type": "string", "examples": ["0.0.0.0:8000", ":8000", "[::]:8000"]}
 
 ListenAddress = Annotated[Address, PlainValidator(parse_address), WithJsonSchema(_ADDRESS_SCHEMA)]
@@ -139,11 +148,16 @@ TargetUrl = Annotated[
     Url,
     PlainValidator(parse_url),
     WithJsonSchema(
-        {"type": "string", "pattern": "^http://", "examples": ["http://127.0.0.1:9001"]}
+        {"type": "string", "pattern": "^https?://", "examples": ["http://127.0.0.1:9001"]}
     ),
 ]
 UpstreamHost = Annotated[
     str,
     AfterValidator(check_upstream_host),
     WithJsonSchema({"type": "string", "examples": ["client", "target", "api.internal"]}),
+]
+ServerName = Annotated[
+    str,
+    AfterValidator(check_server_name),
+    WithJsonSchema({"type": "string", "examples": ["api.internal"]}),
 ]

@@ -50,6 +50,31 @@ class Limits(Model):
     early_answer_drain_bytes: Bytes
 
 
+class Certificate(Model):
+    """A certificate by references; the fingerprint changes with the files."""
+
+    chain: str
+    key: str
+    ocsp: str | None
+    fingerprint: str
+
+
+class ListenerTls(Model):
+    """TLS towards clients."""
+
+    certificates: Annotated[list[Certificate], Field(min_length=1)]
+    only_1_3: bool
+    strict_names: bool
+    handshake_ms: Milliseconds
+
+
+class RedirectHttps(Model):
+    """Sends plain requests to HTTPS."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    status: Annotated[int, Field(ge=300, le=399)]
+
+
 class Listener(Model):
     """A bound address. Its sockets come from the supervisor, under this name."""
 
@@ -61,13 +86,16 @@ class Listener(Model):
     underscores: Underscores
     lf_line_ends: bool
     merge_slashes: bool
+    tls: ListenerTls | None
+    hsts: Annotated[str | None, Field(description="value of Strict-Transport-Security")]
+    redirect_https: RedirectHttps | None
     limits: Limits
 
 
 class Target(Model):
     """One address behind a service. Weight 0 takes no new requests."""
 
-    scheme: Literal["http"]
+    scheme: Literal["http", "https"]
     host: Annotated[str, Field(min_length=1, max_length=255)]
     port: Annotated[int, Field(ge=1, le=65535)]
     path_prefix: Annotated[str, Field(description='"" or a canonical path without trailing slash')]
@@ -105,6 +133,17 @@ class Pool(Model):
     max_idle: Annotated[int, Field(ge=0, le=100_000)]
 
 
+class UpstreamTls(Model):
+    """TLS towards targets, by references; the fingerprint changes with the files."""
+
+    ca: str | None
+    verify: bool
+    server_name: str | None
+    chain: str | None
+    key: str | None
+    fingerprint: str
+
+
 class Service(Model):
     """One API behind the gateway."""
 
@@ -118,6 +157,7 @@ class Service(Model):
         str, Field(description='Host sent upstream: "client", "target", or a literal authority')
     ]
     lf_line_ends: bool
+    tls: UpstreamTls | None
 
 
 class PathKind(StrEnum):

@@ -15,7 +15,7 @@ from frontdesk.control.store import Meta
 
 
 def configuration(name: str, **listeners: tuple[str, int]) -> Compiled:
-    meta = Meta(name, "schema", listeners, 1, 1, None, 1000)
+    meta = Meta(name, "schema", listeners, 1, 1, None, 1000, [])
     return Compiled(meta, name.encode(), {})
 
 

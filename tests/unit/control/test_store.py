@@ -23,6 +23,7 @@ def meta(snapshot: bytes = SNAPSHOT) -> Meta:
         threads=None,
         status=("127.0.0.1", 8007),
         drain_ms=30_000,
+        references=["file:/etc/site.pem"],
         applied_at=1.5,
     )
 

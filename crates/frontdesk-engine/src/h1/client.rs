@@ -5,18 +5,20 @@ use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use frontdesk_http::{Fault, HeadLimits, Parsed, Underscores, head_may_be_complete, parse_request};
-use frontdesk_policies::{Code, Exchange, Rejection, RequestId};
+use frontdesk_policies::{Code, Exchange, Rejection, RequestId, Scheme};
+use frontdesk_tls::Stream;
 use tokio::net::TcpStream;
 
 use super::exchange::{self, After};
 use super::{head, io as wire, proxy_protocol};
 use crate::answer::Answer;
 use crate::buffers::Buf;
-use crate::build::ListenerConfig;
+use crate::build::{ListenerConfig, ListenerTls};
 use crate::clock::{NEVER, Tick, Timer};
+use crate::observe::metrics::Handshake;
 use crate::thread::Thread;
 
 /// Bytes of unread input that a closing connection still takes, so that its last answer is not lost to
@@ -30,12 +32,13 @@ pub(crate) type ListenerState = Rc<RefCell<Rc<ListenerConfig>>>;
 
 /// A client's connection.
 pub(crate) struct Client {
-    pub(crate) io: TcpStream,
+    pub(crate) io: Stream,
     pub(crate) inbuf: Buf,
     pub(crate) timer: Timer,
     pub(crate) thread: Rc<Thread>,
     pub(crate) peer: IpAddr,
     pub(crate) listener: Rc<ListenerConfig>,
+    scheme: Scheme,
     source: ListenerState,
     requests: u32,
     opened: Tick,
@@ -50,28 +53,76 @@ enum Next {
 }
 
 /// Serves one connection until it ends.
-pub(crate) async fn serve(io: TcpStream, peer: IpAddr, source: ListenerState, thread: Rc<Thread>) {
+pub(crate) async fn serve(tcp: TcpStream, peer: IpAddr, source: ListenerState, thread: Rc<Thread>) {
     let timer = poll_fn(|cx| Poll::Ready(Timer::new(&thread.clock, cx.waker()))).await;
     let listener = Rc::clone(&source.borrow());
     let opened = thread.clock.now();
     let mut client = Client {
-        io,
+        io: Stream::Plain(tcp),
         inbuf: Buf::default(),
         timer,
         thread,
         peer,
         listener,
+        scheme: Scheme::Http,
         source,
         requests: 0,
         opened,
     };
-    if proxy_protocol::receive(&mut client).await.is_ok() {
-        client.run().await;
+    if proxy_protocol::receive(&mut client).await.is_err() {
+        return client.release_buffer();
     }
+    if let Some(tls) = client.listener.tls.clone() {
+        // Its state is large and gone after the handshake: an idle connection does not carry it.
+        let Some(secured) = Box::pin(client.secure(&tls)).await else {
+            return;
+        };
+        client = secured;
+    }
+    client.run().await;
     client.release_buffer();
 }
 
 impl Client {
+    /// Shakes hands; nothing if that fails or takes too long.
+    async fn secure(self, tls: &ListenerTls) -> Option<Client> {
+        let Client {
+            io: Stream::Plain(tcp),
+            mut inbuf,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let before = inbuf.unread().to_vec();
+        self.thread.buffers.give(std::mem::take(&mut inbuf));
+        let deadline = self.thread.clock.after(tls.handshake);
+        let mut shaking = Box::pin(tls.acceptor.accept(tcp, before));
+        let shaken = poll_fn(|cx| match shaking.as_mut().poll(cx) {
+            Poll::Pending if self.thread.clock.now() >= deadline => Poll::Ready(None),
+            Poll::Pending => {
+                self.timer.arm(deadline);
+                Poll::Pending
+            }
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+        });
+        let (outcome, io) = match shaken.await {
+            Some(Ok(io)) if io.secured().is_some_and(|s| s.resumed) => {
+                (Handshake::Resumed, Some(io))
+            }
+            Some(Ok(io)) => (Handshake::Full, Some(io)),
+            Some(Err(_)) => (Handshake::Failed, None),
+            None => (Handshake::Timeout, None),
+        };
+        self.thread.stats.handshakes[outcome as usize].add(1);
+        Some(Client {
+            io: io?,
+            inbuf,
+            scheme: Scheme::Https,
+            ..self
+        })
+    }
+
     async fn run(&mut self) {
         loop {
             match self.next_request().await {
@@ -84,7 +135,7 @@ impl Client {
                         After::Linger => return self.linger().await,
                     }
                 }
-                Next::End => return,
+                Next::End => return self.half_close(),
                 Next::Fault(code, fault) => {
                     self.refuse(code, fault).await;
                     return self.linger().await;
@@ -103,9 +154,19 @@ impl Client {
 
     /// How to close after a complete exchange: a socket that is closed over unread requests sends a reset,
     /// which would take the last response from a client that pipelines.
-    pub(crate) fn closing(&self) -> After {
-        let more = !self.inbuf.is_empty() || matches!(self.io.try_read(&mut [0]), Ok(1..));
+    pub(crate) fn closing(&mut self) -> After {
+        if matches!(self.io, Stream::Tls(_)) {
+            self.half_close();
+        }
+        let more = !self.inbuf.is_empty() || matches!(self.io.try_read(&mut [0]), Some(Ok(1..)));
         if more { After::Linger } else { After::Close }
+    }
+
+    /// Says that no more comes; with TLS so that it cannot be taken for a cut. Where the socket takes nothing
+    /// more, the close that follows is an ordinary one.
+    fn half_close(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        let _ = wire::poll_shutdown(&mut self.io, &mut context);
     }
 
     /// Makes room to read into. False if the buffer is full of unread bytes.
@@ -199,6 +260,7 @@ impl Client {
         ex.bytes = std::mem::replace(&mut self.inbuf, next).take_data();
         ex.head_len = length;
         ex.peer = self.peer;
+        ex.scheme = self.scheme;
         if ex.head.underscores_dropped > 0 && self.listener.limits.underscores == Underscores::Drop
         {
             self.thread
@@ -278,7 +340,7 @@ impl Client {
     /// Closes after an answer that did not wait for the request's end: stops sending, takes what still comes
     /// for a while and drops it.
     async fn linger(&mut self) {
-        let _ = socket2::SockRef::from(&self.io).shutdown(std::net::Shutdown::Write);
+        self.half_close();
         let deadline = self.thread.clock.after(LINGER_TICKS);
         let mut left = LINGER_BYTES;
         while left > 0 {

@@ -1,12 +1,12 @@
 //! A connection to a target and what has been read from it.
 
-use tokio::net::TcpStream;
+use frontdesk_tls::Stream;
 
 use crate::buffers::{Buf, Buffers, SMALL};
 
 /// A connection to a target.
 pub(crate) struct Connection {
-    pub(crate) io: TcpStream,
+    pub(crate) io: Stream,
     pub(crate) buf: Buf,
     /// Whether a read has filled a whole buffer: more of the same is to be expected.
     pub(crate) filled_once: bool,
@@ -16,7 +16,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A connection without anything read from it.
-    pub(crate) fn new(io: TcpStream, reused: bool) -> Connection {
+    pub(crate) fn new(io: Stream, reused: bool) -> Connection {
         Connection {
             io,
             buf: Buf::default(),

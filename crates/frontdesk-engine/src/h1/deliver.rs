@@ -112,7 +112,7 @@ impl Answered {
     /// The response is complete. The target's connection is used again only if the whole exchange was clean.
     fn finish(
         self,
-        client: &Client,
+        client: &mut Client,
         ex: &mut Exchange,
         upstream: &Upstream,
         keep_open: bool,

@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use frontdesk_http::{Fault, Method, ResponseHead, Version};
 use frontdesk_policies::{Code, Exchange, Rejection};
+use frontdesk_tls::TlsFault;
 use frontdesk_upstream::{ConnectFault, Upstream};
 
 use super::client::Client;
@@ -39,6 +40,7 @@ pub(crate) struct Plan<'a> {
 struct Failure {
     code: Code,
     fault: Option<Fault>,
+    tls: Option<TlsFault>,
     retry: Retry,
 }
 
@@ -78,6 +80,7 @@ pub(crate) async fn run(
             Err(failure) => failure,
         };
         if !may_retry(ex, plan, &failure, tried.len() as u32, stale) {
+            report.fault = failure.tls.map(TlsFault::name);
             return fail(client, ex, report, failure.code, failure.fault).await;
         }
         plan.thread.stats.retries.add(1);
@@ -234,6 +237,7 @@ async fn open(
             Poll::Pending
         }
     });
+    let mut tls = None;
     let code = match connected.await {
         Some(Ok(io)) => {
             stats.upstream_opened.add(1);
@@ -244,6 +248,10 @@ async fn open(
             Code::ConnectTimeout
         }
         Some(Err(ConnectFault::Connect(_))) => Code::ConnectFailed,
+        Some(Err(ConnectFault::Secure(fault))) => {
+            tls = Some(fault);
+            Code::UpstreamTlsFailed
+        }
         None if client.thread.clock.now() >= total => Code::UpstreamTotalTimeout,
         None => Code::ConnectTimeout,
     };
@@ -254,6 +262,7 @@ async fn open(
     Err(Failure {
         code,
         fault: None,
+        tls,
         retry,
     })
 }
@@ -316,5 +325,10 @@ fn failure(stop: &Stop, up: &Connection, request: &RequestBody, interim: u32) ->
         }
         _ => Retry::Never,
     };
-    Failure { code, fault, retry }
+    Failure {
+        code,
+        fault,
+        tls: None,
+        retry,
+    }
 }

@@ -5,15 +5,15 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use frontdesk_tls::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::buffers::Buf;
 use crate::clock::{Clock, Tick, Timer};
 
 /// Reads once into the buffer's space, which must not be empty. 0 is the end of the stream.
 pub(crate) fn poll_read(
-    io: &mut TcpStream,
+    io: &mut Stream,
     buf: &mut Buf,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
@@ -30,7 +30,7 @@ pub(crate) fn poll_read(
 
 /// Writes once; never `Ok(0)`.
 pub(crate) fn poll_write(
-    io: &mut TcpStream,
+    io: &mut Stream,
     bytes: &[u8],
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
@@ -42,7 +42,7 @@ pub(crate) fn poll_write(
 
 /// Writes two pieces with one system call.
 pub(crate) fn poll_write_two(
-    io: &mut TcpStream,
+    io: &mut Stream,
     first: &[u8],
     second: &[u8],
     cx: &mut Context<'_>,
@@ -54,12 +54,22 @@ pub(crate) fn poll_write_two(
     }
 }
 
+/// Sends what TLS still holds of the bytes it has taken. Without TLS there is never anything.
+pub(crate) fn poll_flush(io: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    Pin::new(io).poll_flush(cx)
+}
+
+/// Says that no more bytes will come.
+pub(crate) fn poll_shutdown(io: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    Pin::new(io).poll_shutdown(cx)
+}
+
 /// Writes everything, with at most `idle` ticks between two steps.
 ///
 /// # Errors
 /// `TimedOut` when nothing moved for so long, or the socket's error.
 pub(crate) async fn write_all(
-    io: &mut TcpStream,
+    io: &mut Stream,
     mut bytes: &[u8],
     clock: &Clock,
     timer: &Timer,
@@ -67,8 +77,14 @@ pub(crate) async fn write_all(
 ) -> io::Result<()> {
     let mut deadline = clock.after(idle);
     poll_fn(|cx| {
-        while !bytes.is_empty() {
-            match poll_write(io, bytes, cx) {
+        loop {
+            let polled = if bytes.is_empty() {
+                poll_flush(io, cx).map_ok(|()| 0)
+            } else {
+                poll_write(io, bytes, cx)
+            };
+            match polled {
+                Poll::Ready(Ok(_)) if bytes.is_empty() => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(n)) => {
                     bytes = &bytes[n..];
                     deadline = clock.after(idle);
@@ -83,13 +99,12 @@ pub(crate) async fn write_all(
                 }
             }
         }
-        Poll::Ready(Ok(()))
     })
     .await
 }
 
 /// Closes so that the other side sees a reset and cannot take a cut message for a whole one.
-pub(crate) fn abort(io: &TcpStream) {
+pub(crate) fn abort(io: &Stream) {
     // Where the option fails the close is an ordinary one; there is nothing better to do then.
-    let _ = socket2::SockRef::from(io).set_linger(Some(std::time::Duration::ZERO));
+    let _ = socket2::SockRef::from(io.tcp()).set_linger(Some(std::time::Duration::ZERO));
 }

@@ -8,8 +8,8 @@ use std::task::Poll;
 
 use frontdesk_http::Framing;
 use frontdesk_policies::Exchange;
+use frontdesk_tls::Stream;
 use frontdesk_upstream::Upstream;
-use tokio::net::TcpStream;
 
 use super::client::Client;
 use super::forward::Plan;
@@ -112,7 +112,7 @@ async fn send(
 
 async fn exchange(thread: &Thread, upstream: &Rc<Upstream>, out: &[u8]) -> io::Result<()> {
     let _in_flight = upstream.begin();
-    let mut io: TcpStream = upstream
+    let mut io: Stream = upstream
         .connect()
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::NotConnected))?;
@@ -121,7 +121,7 @@ async fn exchange(thread: &Thread, upstream: &Rc<Upstream>, out: &[u8]) -> io::R
         while written < out.len() {
             written += std::task::ready!(wire::poll_write(&mut io, &out[written..], cx))?;
         }
-        Poll::Ready(io::Result::Ok(()))
+        wire::poll_flush(&mut io, cx)
     })
     .await?;
     let mut buf = thread.buffers.small();

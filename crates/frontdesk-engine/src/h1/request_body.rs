@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use frontdesk_http::{ChunkDecoder, ChunkEvent, Fault, Framing};
 use frontdesk_policies::Exchange;
-use tokio::net::TcpStream;
+use frontdesk_tls::Stream;
 
 use super::chunked::{write_chunk, write_end};
 use super::client::Client;
@@ -150,7 +150,7 @@ impl RequestBody {
         &mut self,
         cx: &mut Context<'_>,
         client: &mut Client,
-        up: &mut TcpStream,
+        up: &mut Stream,
     ) -> Poll<Result<(), RequestStop>> {
         loop {
             ready!(self.poll_flush(cx, client, up))?;
@@ -191,7 +191,7 @@ impl RequestBody {
         &mut self,
         cx: &mut Context<'_>,
         client: &Client,
-        up: &mut TcpStream,
+        up: &mut Stream,
     ) -> Poll<Result<(), RequestStop>> {
         while self.written < self.out.len() {
             match wire::poll_write(up, &self.out[self.written..], cx) {
@@ -204,6 +204,7 @@ impl RequestBody {
                 Poll::Pending => return Poll::Pending,
             }
         }
+        ready!(wire::poll_flush(up, cx)).map_err(|_| RequestStop::Upstream)?;
         if self.replayable == 0 && self.written > 0 && !matches!(self.source, Source::Done) {
             self.out.clear();
             self.written = 0;

@@ -136,6 +136,8 @@ impl ResponseBody {
             let data = &up.buf.unread()[..direct];
             let polled = match (pending.is_empty(), data.is_empty()) {
                 (true, true) => {
+                    ready!(wire::poll_flush(&mut client.io, cx))
+                        .map_err(|_| ResponseStop::Client)?;
                     self.out.clear();
                     self.written = 0;
                     return Poll::Ready(Ok(()));

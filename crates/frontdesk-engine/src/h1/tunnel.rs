@@ -2,10 +2,9 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 
-use tokio::net::TcpStream;
+use frontdesk_tls::Stream;
 
 use super::client::Client;
 use super::connection::Connection;
@@ -17,8 +16,17 @@ use crate::clock::Tick;
 /// One direction.
 #[derive(Default)]
 struct Direction {
-    ended: bool,
+    state: State,
     bytes: u64,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Open,
+    /// The sender has ended; the receiver has yet to be told.
+    Ending,
+    Ended,
 }
 
 /// Relays until both sides have ended, one has failed, or neither sent anything for `idle` ticks.
@@ -61,21 +69,29 @@ impl Direction {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut TcpStream,
+        from: &mut Stream,
         buf: &mut Buf,
-        to: &mut TcpStream,
+        to: &mut Stream,
     ) -> Poll<io::Result<()>> {
-        while !self.ended {
+        loop {
             while !buf.is_empty() {
                 let n = ready!(wire::poll_write(to, buf.unread(), cx))?;
                 buf.consume(n);
                 self.bytes += n as u64;
             }
-            if ready!(wire::poll_read(from, buf, cx))? == 0 {
-                self.ended = true;
-                socket2::SockRef::from(&*to).shutdown(Shutdown::Write)?;
+            match self.state {
+                State::Ended => return Poll::Ready(Ok(())),
+                State::Ending => {
+                    ready!(wire::poll_shutdown(to, cx))?;
+                    self.state = State::Ended;
+                }
+                State::Open => {
+                    ready!(wire::poll_flush(to, cx))?;
+                    if ready!(wire::poll_read(from, buf, cx))? == 0 {
+                        self.state = State::Ending;
+                    }
+                }
             }
         }
-        Poll::Ready(Ok(()))
     }
 }

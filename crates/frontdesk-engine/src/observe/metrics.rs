@@ -83,6 +83,20 @@ pub(crate) struct RouteStats {
     pub(crate) durations: Durations,
 }
 
+/// How a TLS handshake with a client came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    Full,
+    Resumed,
+    Failed,
+    Timeout,
+}
+
+impl Handshake {
+    /// The label of each, in order.
+    pub(crate) const LABELS: [&str; 4] = ["full", "resumed", "failed", "timeout"];
+}
+
 /// The numbers of one thread that belong to no route.
 #[derive(Default)]
 pub(crate) struct ThreadStats {
@@ -99,6 +113,8 @@ pub(crate) struct ThreadStats {
     pub(crate) underscores_dropped: Counter,
     pub(crate) log_dropped: Counter,
     pub(crate) tunnels: Counter,
+    /// By [`Handshake`].
+    pub(crate) handshakes: [Counter; 4],
     /// By [`Code`].
     pub(crate) codes: CodeCounters,
     /// By [`Fault`], requests.

@@ -7,7 +7,9 @@ use frontdesk_http::Fault;
 use frontdesk_policies::Code;
 use serde_json::json;
 
-use super::metrics::{BUCKETS_US, Counter, Duration, Registry, RouteStats, StatsKey, ThreadStats};
+use super::metrics::{
+    BUCKETS_US, Counter, Duration, Handshake, Registry, RouteStats, StatsKey, ThreadStats,
+};
 
 /// Every metric family of a worker: name, type, help. The reference pages are made from this list.
 pub const METRICS: &[(&str, &str, &str)] = &[
@@ -58,6 +60,11 @@ pub const METRICS: &[(&str, &str, &str)] = &[
         "Times accept failed, for want of descriptors for example.",
     ),
     ("frontdesk_tunnels_open", "gauge", "Upgraded connections."),
+    (
+        "frontdesk_tls_handshakes_total",
+        "counter",
+        "TLS handshakes with clients, by result.",
+    ),
     (
         "frontdesk_upstream_connections_opened_total",
         "counter",
@@ -184,6 +191,7 @@ pub(crate) fn prometheus(registry: &Registry, hash: &str) -> String {
         let _ = writeln!(out, "{name} {sum}");
     }
     faults(&mut out, &threads);
+    handshakes(&mut out, &threads);
     header(&mut out, "frontdesk_snapshot_info");
     let _ = writeln!(
         out,
@@ -254,6 +262,15 @@ fn write_histogram(
     let sum: u64 = stats.iter().map(|s| s.durations.sum_us(which)).sum();
     let _ = writeln!(out, "{name}_sum{{{labels}}} {}", sum as f64 / 1e6);
     let _ = writeln!(out, "{name}_count{{{labels}}} {total}");
+}
+
+fn handshakes(out: &mut String, threads: &[Arc<ThreadStats>]) {
+    const NAME: &str = "frontdesk_tls_handshakes_total";
+    header(out, NAME);
+    for (index, result) in Handshake::LABELS.iter().enumerate() {
+        let sum: u64 = threads.iter().map(|t| t.handshakes[index].get()).sum();
+        let _ = writeln!(out, "{NAME}{{result=\"{result}\"}} {sum}");
+    }
 }
 
 fn faults(out: &mut String, threads: &[Arc<ThreadStats>]) {

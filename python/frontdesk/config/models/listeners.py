@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from frontdesk.config.models.tls import ListenerTls
 from frontdesk.fields.addresses import Address, ListenAddress
 from frontdesk.fields.base import Settings, contradiction, default
 from frontdesk.fields.checked import Cidr
+from frontdesk.fields.shorthand import Shorthand
 from frontdesk.fields.units import (
     ByteRate,
     Duration,
@@ -31,6 +33,9 @@ class Limits(Settings):
 
     head_timeout: Duration = default(
         "10s", parse_duration, "Time until a request head is complete; then 408."
+    )
+    tls_handshake: Duration = default(
+        "10s", parse_duration, "Time until a TLS handshake is complete; then closed."
     )
     body_idle: Duration = default(
         "30s", parse_duration, "Time in which a request body makes no progress; then 408."
@@ -73,10 +78,25 @@ class Limits(Settings):
     )
 
 
+class RedirectHttps(Settings):
+    """Where requests are sent that came without TLS."""
+
+    port: int = Field(
+        default=443, ge=1, le=65_535, description="Port as clients see it; 443 is left out."
+    )
+    status: Literal[301, 302, 303, 307, 308] = Field(default=308, description="Status code.")
+
+
+REDIRECT = Shorthand(
+    lambda value: {True: {}, False: None}.get(value, value) if isinstance(value, bool) else value,
+    {"type": "boolean"},
+)
+
+
 class Listener(Settings):
     """A bound address."""
 
-    unavailable = frozenset({"tls", "protocol", "http2"})
+    unavailable = frozenset({"protocol", "http2", "http3"})
 
     address: ListenAddress = Field(
         description='Where to listen: "host:port" with a literal address, ":8000", "[::]:8000".'
@@ -101,7 +121,24 @@ class Listener(Settings):
     merge_slashes: bool = Field(
         default=True, description="Whether empty segments of a path are merged: `//a` becomes `/a`."
     )
+    tls: ListenerTls | None = Field(
+        default=None,
+        description="Certificates; with them the listener speaks TLS and nothing else.",
+    )
+    redirect_https: Annotated[RedirectHttps | None, REDIRECT] = Field(
+        default=None,
+        description="Answers every request with the same URL over HTTPS; `true` for port 443.",
+    )
     limits: Limits = Field(default_factory=Limits, description="What one connection may take.")
+
+    @model_validator(mode="after")
+    def _redirect_is_for_plain_requests(self) -> Self:
+        if self.tls is not None and self.redirect_https is not None:
+            raise contradiction(
+                "redirect_https on a listener that speaks TLS would send clients in a circle",
+                "put it on the plain listener",
+            )
+        return self
 
     @model_validator(mode="after")
     def _proxy_protocol_has_senders(self) -> Self:

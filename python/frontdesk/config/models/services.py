@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from frontdesk.config.models.policies import Policies
+from frontdesk.config.models.tls import UpstreamTls
 from frontdesk.fields.addresses import TargetUrl, UpstreamHost
 from frontdesk.fields.base import Settings, contradiction, default
 from frontdesk.fields.shorthand import not_yet, text_as
@@ -31,7 +32,9 @@ class Target(Settings):
 
     unavailable = frozenset({"tls", "zone"})
 
-    url: TargetUrl = Field(description="`http://host:port`; a path in it is a prefix.")
+    url: TargetUrl = Field(
+        description="`http://host:port` or `https://host:port`; a path in it is a prefix."
+    )
     weight: int = Field(
         default=1, ge=0, le=10_000, description="Share of the requests; 0 takes no new ones."
     )
@@ -74,7 +77,7 @@ class Service(Settings):
     """One API behind the gateway: its targets, and how it is called."""
 
     unavailable = frozenset(
-        {"dns", "discovery", "sticky", "health", "circuit_breaker", "slow_start", "hedge", "tls"}
+        {"dns", "discovery", "sticky", "health", "circuit_breaker", "slow_start", "hedge"}
     )
 
     url: TargetUrl | None = Field(
@@ -104,6 +107,11 @@ class Service(Settings):
     lf_line_ends: bool = Field(
         default=False, description="Whether a bare LF may end a line of a response head."
     )
+    tls: UpstreamTls | None = Field(
+        default=None,
+        description="How targets with an `https://` URL are verified; "
+        "without it by the system's authorities.",
+    )
     policies: Policies = Field(
         default_factory=Policies, description="Policies of every route to this service."
     )
@@ -115,6 +123,18 @@ class Service(Settings):
                 "both url and targets are given" if self.url else "neither url nor targets is given"
             )
             raise contradiction(both, 'write url: "http://host:port" or a list of targets')
+        return self
+
+    @model_validator(mode="after")
+    def _one_scheme(self) -> Self:
+        schemes = {target.url.scheme for target in self.all_targets()}
+        if len(schemes) > 1:
+            raise contradiction(
+                "some targets are http:// and some are https://",
+                "make two services of them, or give all the same scheme",
+            )
+        if self.tls is not None and schemes == {"http"}:
+            raise contradiction("tls is given, but the targets are http://", "write https://")
         return self
 
     def all_targets(self) -> list[Target]:

@@ -1,0 +1,135 @@
+"""Certificates and keys: read from their files, judged, and referred to.
+
+The snapshot holds references and a fingerprint that changes with the content; the texts travel beside it.
+A reference tells how to get the text again (`frontdesk.control.references`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frontdesk import engine
+from frontdesk.config.errors import Problem
+from frontdesk.config.files import read_bounded, reason
+from frontdesk.snapshot import references
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from frontdesk.config.models.root import Config
+    from frontdesk.config.models.tls import Certificate, UpstreamTls
+
+    Place = tuple[str | int, ...]
+
+MAX_PEM_BYTES = 2**20
+
+
+class Material:
+    """What the files of a configuration hold, and what is wrong with them.
+
+    Attributes:
+        texts: by reference.
+        problems: with their places.
+        warnings: sentences, such as about a certificate that has expired.
+        files: everything that was read or looked for.
+    """
+
+    def __init__(self, config: Config, path: Path) -> None:
+        self.texts: dict[str, str] = {}
+        self.problems: list[Problem] = []
+        self.warnings: list[str] = []
+        self.files: list[Path] = []
+        self._folder = path if path.is_dir() else path.parent
+        for name, listener in config.listeners.items():
+            if listener.tls is not None:
+                for index, certificate in enumerate(listener.tls.certificates):
+                    self._certificate(
+                        ("listeners", name, "tls", "certificates", index), certificate
+                    )
+        for name, service in config.services.items():
+            if service.tls is not None:
+                self._upstream(("services", name, "tls"), service.tls)
+                if not service.tls.verify:
+                    self.warnings.append(
+                        f"services.{name}.tls.verify is off: anybody between the gateway and this "
+                        "service can read and change everything"
+                    )
+
+    def reference(self, file: str, *, binary: bool = False) -> str:
+        """The reference of a file, as the snapshot has it."""
+        return references.of_file(self._path(file), binary=binary)
+
+    def fingerprint(self, *files: str | None) -> str:
+        """Changes when the content of one of the files does. It says nothing about a key in them."""
+        digest = hashlib.sha256()
+        for file in files:
+            if file is not None:
+                text = self.texts.get(self.reference(file), "")
+                digest.update(hashlib.sha256(text.encode()).digest())
+        return digest.hexdigest()[:32]
+
+    def _path(self, file: str) -> Path:
+        return Path(self._folder, file).absolute()
+
+    def _certificate(self, place: Place, certificate: Certificate) -> None:
+        chain = self._judged((*place, "certificate"), certificate.certificate, self._check_chain)
+        if chain is not None:
+            self._judged(
+                (*place, "key"),
+                certificate.key,
+                lambda key: engine.check_key_pair(chain, key),
+            )
+        else:
+            self._read((*place, "key"), certificate.key)
+        if certificate.ocsp is not None:
+            self._read((*place, "ocsp"), certificate.ocsp, binary=True)
+
+    def _upstream(self, place: Place, tls: UpstreamTls) -> None:
+        if tls.ca is not None:
+            self._judged((*place, "ca"), tls.ca, engine.check_roots)
+        if tls.certificate is None or tls.key is None:
+            return
+        chain = self._judged((*place, "certificate"), tls.certificate, self._check_chain)
+        if chain is not None:
+            self._judged((*place, "key"), tls.key, lambda key: engine.check_key_pair(chain, key))
+
+    def _check_chain(self, pem: str) -> None:
+        _, not_before, not_after = engine.check_chain(pem)
+        now = time.time()
+        # Not errors: a gateway that does not start because a certificate ran out serves nobody at all.
+        if now >= not_after:
+            self.warnings.append(f"{self.files[-1]}: the certificate has expired")
+        elif now < not_before:
+            self.warnings.append(f"{self.files[-1]}: the certificate is not valid yet")
+
+    def _judged(self, place: Place, file: str, check: Callable[[str], object]) -> str | None:
+        """The text of a file if it can be read and the check has nothing against it."""
+        text = self._read(place, file)
+        if text is None:
+            return None
+        try:
+            check(text)
+        except engine.CheckFailed as wrong:
+            self.problems.append(Problem(place, f"the file {self._path(file)} {wrong}"))
+            return None
+        return text
+
+    def _read(self, place: Place, file: str, *, binary: bool = False) -> str | None:
+        path = self._path(file)
+        self.files.append(path)
+        try:
+            content = read_bounded(path, MAX_PEM_BYTES)
+            text = content.hex() if binary else content.decode()
+        except OSError as error:
+            self.problems.append(Problem(place, f"the file {path} cannot be read: {reason(error)}"))
+            return None
+        except UnicodeDecodeError:
+            message = f"the file {path} is not text"
+            hint = "convert it with `openssl x509 -inform der -in FILE -out FILE.pem`"
+            self.problems.append(Problem(place, message, hint))
+            return None
+        self.texts[self.reference(file, binary=binary)] = text
+        return text

@@ -29,7 +29,7 @@ CASES = [
     ('listeners: {web: {address: "::1:80"}}', 5, 28, "listeners.web.address", "expected", ""),
     ('listeners: {web: {address: "[::1]:99999"}}', 5, 28, "listeners.web.address", "65535", ""),
     ('listeners: {web: {address: "[fe80::1%eth0]:80"}}', 5, 28, "listeners.web.address", "", "zone"),
-    ('listeners: {web: {address: ":80", tls: {}}}', 5, 35, "listeners.web.tls", "`certificates` is missing", ""),
+    ('listeners: {web: {address: ":80", tls: {}}}', 5, 35, "listeners.web.tls", "`certificates` is", ""),
     ('listeners: {web: {address: ":80", http3: true}}', 5, 35, "listeners.web.http3", "not available", ""),
     ('listeners: {web: {address: ":80", underscores: keep}}', 5, 48, "listeners.web.underscores",
      'found "keep", expected one of drop, refuse or allow', ""),

@@ -25,7 +25,9 @@ def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
         body_min_rate_after_ms=10_000, write_idle_ms=60_000, keepalive_idle_ms=75_000,
         keepalive_requests=1_000, connection_age_ms=3_600_000, head_bytes=32 * 1024,
         head_fields=100, target_bytes=8 * 1024, chunk_extension_bytes=4 * 1024,
-        early_answer_drain_bytes=64 * 1024,
+        early_answer_drain_bytes=64 * 1024, http2_streams=100,
+        http2_stream_window_bytes=64 * 1024, http2_connection_window_bytes=2**20,
+        http2_header_list_bytes=16 * 1024,
     )  # fmt: skip
     assert (result.workers, result.threads, result.status_address) == (1, None, "127.0.0.1:8007")
     assert result.secrets == {}

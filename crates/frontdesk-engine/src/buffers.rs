@@ -134,7 +134,7 @@ impl Buffers {
         let list = match data.len() {
             SMALL => &self.small,
             LARGE => &self.large,
-            _ => return,
+            _ => return self.give_scratch(data),
         };
         let mut list = list.borrow_mut();
         if list.len() < KEPT_BYTES / data.len() {

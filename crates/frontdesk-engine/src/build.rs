@@ -8,7 +8,7 @@ use frontdesk_router::{Captures, MatchRule, PathOptions, Router, Template, Templ
 use frontdesk_tls::{
     Acceptor, CertificateFiles, ClientSettings, Connector, Roots, ServerSettings, Tickets,
 };
-use frontdesk_upstream::{Balance, PoolSettings, Secure, TargetKey};
+use frontdesk_upstream::{Balance, PoolSettings, Protocol, Secure, TargetKey};
 use rustc_hash::FxHashMap;
 
 use crate::clock::{Tick, ticks};
@@ -127,10 +127,21 @@ pub(crate) struct ListenerConfig {
     pub(crate) chunk_extensions: u32,
     pub(crate) early_drain: u64,
     pub(crate) tls: Option<ListenerTls>,
+    pub(crate) http2: Http2,
     /// Field lines that every response over this listener gets.
     pub(crate) response_lines: Box<[u8]>,
     /// Port and status, where requests are only sent on to HTTPS.
     pub(crate) redirect_https: Option<(u16, u16)>,
+}
+
+/// What a client of HTTP/2 may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Http2 {
+    pub(crate) is_on: bool,
+    pub(crate) streams: u32,
+    pub(crate) stream_window: u32,
+    pub(crate) connection_window: u32,
+    pub(crate) header_list: u32,
 }
 
 /// TLS towards the clients of a listener.
@@ -423,17 +434,22 @@ fn build_service(
     service: &snapshot::Service,
     secrets: Option<&Secrets<'_>>,
 ) -> Result<Service, String> {
+    let protocol = match service.protocol {
+        snapshot::Protocol::Http1 => Protocol::Http1,
+        snapshot::Protocol::Http2 => Protocol::Http2,
+        snapshot::Protocol::Auto => Protocol::Auto,
+    };
     let tls = service.tls.as_ref();
     let connector = tls
         .zip(secrets)
-        .map(|(tls, secrets)| build_connector(tls, secrets))
+        .map(|(tls, secrets)| build_connector(tls, protocol, secrets))
         .transpose()?;
     Ok(Service {
         name: service.name.as_str().into(),
         targets: service
             .targets
             .iter()
-            .map(|target| build_target(target, tls.zip(connector.as_ref())))
+            .map(|target| build_target(target, protocol, tls.zip(connector.as_ref())))
             .collect(),
         balance: match service.balance {
             snapshot::Balance::RoundRobin => Balance::RoundRobin,
@@ -467,6 +483,7 @@ fn build_service(
 
 fn build_connector(
     tls: &snapshot::UpstreamTls,
+    protocol: Protocol,
     secrets: &Secrets<'_>,
 ) -> Result<Connector, String> {
     let identity = match (&tls.chain, &tls.key) {
@@ -481,13 +498,14 @@ fn build_connector(
     Connector::new(&ClientSettings {
         roots,
         identity,
-        http2: false,
-        http1: true,
+        http2: protocol != Protocol::Http1,
+        http1: protocol != Protocol::Http2,
     })
 }
 
 fn build_target(
     target: &snapshot::Target,
+    protocol: Protocol,
     tls: Option<(&snapshot::UpstreamTls, &Connector)>,
 ) -> Target {
     let bracketed = if target.host.contains(':') {
@@ -499,6 +517,7 @@ fn build_target(
         key: TargetKey {
             host: target.host.clone(),
             port: target.port,
+            protocol,
             tls: tls.map(|(tls, _)| {
                 let (verify, name) = (tls.verify, tls.server_name.as_deref().unwrap_or_default());
                 format!("{verify} {name} {}", tls.fingerprint).into()
@@ -529,7 +548,7 @@ fn build_target(
 }
 
 fn build_tls(
-    name: &str,
+    listener: &snapshot::Listener,
     tls: &snapshot::ListenerTls,
     secrets: &Secrets<'_>,
 ) -> Result<ListenerTls, String> {
@@ -559,10 +578,10 @@ fn build_tls(
             .collect(),
         only_1_3: tls.only_1_3,
         strict_names: tls.strict_names,
-        http2: false,
+        http2: listener.http2,
     };
     Ok(ListenerTls {
-        acceptor: Acceptor::new(name, &settings, secrets.tickets)?,
+        acceptor: Acceptor::new(&listener.name, &settings, secrets.tickets)?,
         handshake: ticks(tls.handshake_ms),
     })
 }
@@ -588,8 +607,15 @@ fn build_listener(
         port: listener.port,
         trusted: NetSet::parse(&listener.trusted_proxies)?,
         tls: tls
-            .map(|(tls, secrets)| build_tls(&listener.name, tls, secrets))
+            .map(|(tls, secrets)| build_tls(listener, tls, secrets))
             .transpose()?,
+        http2: Http2 {
+            is_on: listener.http2,
+            streams: limits.http2_streams,
+            stream_window: limits.http2_stream_window_bytes,
+            connection_window: limits.http2_connection_window_bytes,
+            header_list: limits.http2_header_list_bytes,
+        },
         response_lines: match &listener.hsts {
             Some(value) => format!("strict-transport-security: {}\r\n", header_value(value)?)
                 .into_bytes()

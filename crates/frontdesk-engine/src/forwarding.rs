@@ -236,10 +236,10 @@ pub(crate) fn write_fields(
     if ex.peer_trusted && passes(ex, Known::Forwarded) {
         write_forwarded(out, ex);
     }
-    let version: &[u8] = if ex.head.version == Version::Http10 {
-        b"via: 1.0 "
-    } else {
-        b"via: 1.1 "
+    let version: &[u8] = match ex.head.version {
+        Version::Http10 => b"via: 1.0 ",
+        Version::Http11 => b"via: 1.1 ",
+        Version::Http2 => b"via: 2 ",
     };
     line(out, version, thread.shared.via.as_bytes());
     line(out, b"x-request-id: ", ex.request_id.as_bytes());

@@ -5,12 +5,17 @@ mod buffers;
 mod build;
 mod clock;
 mod engine;
+mod exchange;
 mod explain;
+mod forward;
 mod forwarding;
 mod h1;
+mod h2;
 mod listener;
+mod mirror;
 mod observe;
 mod pipeline;
+mod relay;
 pub mod snapshot;
 mod thread;
 

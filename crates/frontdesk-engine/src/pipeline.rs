@@ -340,18 +340,19 @@ mod tests {
         let limits = r#"{"head_timeout_ms":1,"body_idle_ms":1,"body_min_rate":0,"body_min_rate_after_ms":0,
             "write_idle_ms":1,"keepalive_idle_ms":1,"keepalive_requests":1,"connection_age_ms":1,
             "head_bytes":32768,"head_fields":100,"target_bytes":8192,"chunk_extension_bytes":0,
-            "early_answer_drain_bytes":0}"#;
+            "early_answer_drain_bytes":0,"http2_streams":1,
+            "http2_stream_window_bytes":65535,"http2_connection_window_bytes":65535,"http2_header_list_bytes":1024}"#;
         let json = format!(
             r#"{{"schema_hash":"{hash}",
             "listeners":[{{"name":"web","host":"127.0.0.1","port":80,"trusted_proxies":[],
                 "proxy_protocol":false,"underscores":"drop","lf_line_ends":false,"merge_slashes":true,
-                "tls":null,"hsts":null,"redirect_https":null,
+                "tls":null,"hsts":null,"http2":true,"redirect_https":null,
                 "limits":{limits}}}],
             "services":[{{"name":"s","targets":[{{"scheme":"http","host":"127.0.0.1","port":1,
                 "path_prefix":"","weight":1}}],"balance":"round_robin",
                 "timeouts":{{"connect_ms":1,"first_byte_ms":1,"idle_ms":1,"total_ms":0}},
                 "retries":{{"attempts":0,"budget_percent":0,"budget_per_second":0}},
-                "pool":{{"idle_ms":1,"max_idle":0}},"host":"client","lf_line_ends":false,"tls":null}}],
+                "pool":{{"idle_ms":1,"max_idle":0}},"host":"client","lf_line_ends":false,"protocol":"http1","tls":null}}],
             "routes":[{{"name":"r","priority":0,"matches":[{{"host":null,
                 "path":{{"kind":"prefix","value":"/a/**"}},"methods":[],"headers":[],"query":[]}}],
                 "action":{{"kind":"forward","split":[{{"service":"s","weight":1}}],"strip_prefix":"/a",

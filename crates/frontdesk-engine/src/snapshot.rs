@@ -37,6 +37,8 @@ words! {
     Underscores { Drop = "drop", Refuse = "refuse", Allow = "allow" }
     /// Upstream schemes.
     TargetScheme { Http = "http", Https = "https" }
+    /// What is spoken to the targets of a service.
+    Protocol { Http1 = "http1", Http2 = "http2", Auto = "auto" }
     /// How a service chooses among its targets.
     Balance { RoundRobin = "round_robin", LeastRequests = "least_requests" }
     /// Kinds of path rule.
@@ -87,6 +89,7 @@ models! {
         merge_slashes: bool,
         tls: Option<ListenerTls>,
         hsts: Option<String>,
+        http2: bool,
         redirect_https: Option<RedirectHttps>,
         limits: Limits,
     }
@@ -116,6 +119,10 @@ models! {
         target_bytes: u32,
         chunk_extension_bytes: u32,
         early_answer_drain_bytes: u64,
+        http2_streams: u32,
+        http2_stream_window_bytes: u32,
+        http2_connection_window_bytes: u32,
+        http2_header_list_bytes: u32,
     }
     /// One API behind the gateway.
     Service {
@@ -127,6 +134,7 @@ models! {
         pool: Pool,
         host: String,
         lf_line_ends: bool,
+        protocol: Protocol,
         tls: Option<UpstreamTls>,
     }
     /// TLS towards targets, by references; the fingerprint changes with the files.

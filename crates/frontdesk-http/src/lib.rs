@@ -29,6 +29,7 @@ pub use method::Method;
 pub use request::{RequestHead, Span, TargetForm, Upgrade, head_may_be_complete};
 pub use request_parse::parse_request;
 pub use response::{ResponseFraming, ResponseHead, parse_response};
+pub use trailers::allowed_trailers;
 
 /// How a message body is delimited (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +43,8 @@ pub enum Framing {
     Chunked,
 }
 
-/// The HTTP versions this codec speaks.
+/// The version that carried a message. The codec of this crate reads and writes HTTP/1 alone; a message of
+/// another version is given that form.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0
@@ -50,6 +52,8 @@ pub enum Version {
     /// HTTP/1.1
     #[default]
     Http11,
+    /// HTTP/2
+    Http2,
 }
 
 /// Outcome of parsing a head that may not be whole yet.

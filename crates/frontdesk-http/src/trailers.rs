@@ -58,6 +58,26 @@ impl Trailers {
     }
 }
 
+/// Judge trailer lines that another codec has read, and append those that may be forwarded to `out`.
+///
+/// # Errors
+/// The fault that makes the message unusable.
+pub fn allowed_trailers(
+    lines: &[u8],
+    limits: TrailerLimits,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let mut trailers = Trailers::new(limits);
+    trailers.push(lines)?;
+    trailers.finish()?;
+    for (name, value) in trailers.allowed() {
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    Ok(())
+}
+
 /// Beginnings of names that have no meaning after the content, or one that a back end could be led astray
 /// by when it merges trailers into its header table.
 const FORBIDDEN: [&str; 8] = [

@@ -76,6 +76,7 @@ mod tests {
         let key = |port| TargetKey {
             host: "127.0.0.1".into(),
             port,
+            protocol: crate::Protocol::Http1,
             tls: None,
         };
         let settings = PoolSettings {

@@ -3,12 +3,16 @@
 
 mod balance;
 mod budget;
+mod http2;
 mod pool;
 mod resolve;
 mod schedule;
 
 pub use balance::{Balance, Balancer};
 pub use budget::RetryBudget;
-pub use pool::{ConnectFault, Idle, InFlight, PoolSettings, Secure, TargetKey, Upstream};
+pub use http2::Http2Place;
+pub use pool::{
+    ConnectFault, Connected, Idle, InFlight, PoolSettings, Protocol, Secure, TargetKey, Upstream,
+};
 pub use resolve::ResolveFault;
 pub use schedule::Schedule;

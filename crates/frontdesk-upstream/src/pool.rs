@@ -8,8 +8,31 @@ use std::sync::Arc;
 
 use frontdesk_tls::{Connector, Stream, TlsFault};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Notify;
 
+use crate::http2::{Http2Connection, Http2Place};
 use crate::resolve::{ResolveFault, Resolver};
+
+/// What is spoken to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, without asking.
+    Http2,
+    /// What the target chooses by ALPN.
+    Auto,
+}
+
+/// A connection that was opened.
+pub enum Connected {
+    /// For one exchange at a time.
+    Http1(Stream),
+    /// A place on a new one that is shared.
+    Http2(Http2Place),
+    /// A place on one that another request has opened meanwhile.
+    Shared(Http2Place),
+}
 
 /// What makes two targets the same place to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +41,8 @@ pub struct TargetKey {
     pub host: String,
     /// The TCP port.
     pub port: u16,
+    /// What is spoken there.
+    pub protocol: Protocol,
     /// Identifies the TLS settings; none for plain TCP. A connection that was verified in one way is no
     /// connection for a service that wants another.
     pub tls: Option<Arc<str>>,
@@ -54,6 +79,14 @@ pub struct Upstream {
     settings: Cell<PoolSettings>,
     resolver: Resolver,
     idle: RefCell<Vec<Idle>>,
+    http2: RefCell<Vec<Rc<Http2Connection>>>,
+    /// What the target chose, where it may choose.
+    chosen: Cell<Protocol>,
+    /// Whether a connection is being opened that others may share, and who waits for it.
+    opening: Cell<bool>,
+    opened: Notify,
+    /// The tick of the last sweep.
+    now: Rc<Cell<u64>>,
     in_flight: Cell<u32>,
 }
 
@@ -73,6 +106,11 @@ impl Upstream {
     pub fn new(key: TargetKey, secure: Option<Secure>, settings: PoolSettings) -> Upstream {
         let resolver = Resolver::new(&key.host, key.port);
         Upstream {
+            http2: RefCell::default(),
+            chosen: Cell::new(key.protocol),
+            opening: Cell::new(false),
+            opened: Notify::new(),
+            now: Rc::default(),
             key,
             secure,
             settings: Cell::new(settings),
@@ -99,13 +137,21 @@ impl Upstream {
 
     /// Idle connections now.
     pub fn idle_count(&self) -> usize {
-        self.idle.borrow().len()
+        let shared = self.http2.borrow();
+        self.idle.borrow().len() + shared.iter().filter(|c| c.is_quiet()).count()
     }
 
     /// Counts a request until the guard is dropped.
     pub fn begin(self: &Rc<Self>) -> InFlight {
         self.in_flight.set(self.in_flight.get() + 1);
         InFlight(Rc::clone(self))
+    }
+
+    /// A place on a connection that is shared.
+    pub fn place(&self) -> Option<Http2Place> {
+        let shared = self.http2.borrow();
+        let mut places = shared.iter().map(|c| c.reserve(Rc::clone(&self.now)));
+        places.find_map(|place| place)
     }
 
     /// The youngest idle connection that is still good; dead ones found on the way are closed.
@@ -129,6 +175,11 @@ impl Upstream {
     /// Closes connections that have been idle too long.
     pub fn sweep(&self, now: u64) {
         let limit = self.settings.get().idle_ticks;
+        self.now.set(now);
+        self.http2.borrow_mut().retain(|shared| {
+            let quiet_for = now.saturating_sub(shared.quiet_since.get());
+            shared.is_alive() && (!shared.is_quiet() || quiet_for < limit)
+        });
         self.idle
             .borrow_mut()
             .retain(|idle| now.saturating_sub(idle.since) < limit);
@@ -142,6 +193,7 @@ impl Upstream {
             idle_ticks: 0,
         });
         self.idle.borrow_mut().clear();
+        self.http2.borrow_mut().clear();
     }
 
     /// Opens a new connection, to the first address of the target that takes it. The caller bounds the
@@ -149,7 +201,43 @@ impl Upstream {
     ///
     /// # Errors
     /// [`ConnectFault`]; of several addresses the last one's.
-    pub async fn connect(&self) -> Result<Stream, ConnectFault> {
+    pub async fn connect(&self) -> Result<Connected, ConnectFault> {
+        if self.chosen.get() == Protocol::Http1 {
+            return self.open().await.map(Connected::Http1);
+        }
+        // One opens, the others wait for what they will share.
+        while self.opening.get() {
+            self.opened.notified().await;
+            if let Some(place) = self.place() {
+                return Ok(Connected::Shared(place));
+            }
+        }
+        let _opening = Opening::new(self);
+        let stream = self.open().await?;
+        let speaks_http2 = stream.secured().is_none_or(|secured| secured.is_h2);
+        match (self.key.protocol, speaks_http2) {
+            (Protocol::Http2, false) => return Err(ConnectFault::Secure(TlsFault::Protocol)),
+            (_, false) => {
+                self.chosen.set(Protocol::Http1);
+                return Ok(Connected::Http1(stream));
+            }
+            (_, true) => self.chosen.set(Protocol::Http2),
+        }
+        let begun = Http2Connection::begin(stream, self.now.get()).await;
+        let connection = begun.map_err(ConnectFault::Connect)?;
+        let place = connection.reserve(Rc::clone(&self.now));
+        self.http2.borrow_mut().push(connection);
+        place.map_or_else(
+            || Err(ConnectFault::Connect(io::ErrorKind::ConnectionReset.into())),
+            |place| Ok(Connected::Http2(place)),
+        )
+    }
+
+    /// Opens a connection that speaks HTTP/1 whatever the target would choose.
+    ///
+    /// # Errors
+    /// [`ConnectFault`]
+    async fn open(&self) -> Result<Stream, ConnectFault> {
         let addresses = self.resolver.addresses().await;
         let mut fault = io::Error::from(io::ErrorKind::NotFound);
         for address in addresses.map_err(ConnectFault::Resolve)? {
@@ -181,6 +269,23 @@ async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = socket?.connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// A connection is being opened that others wait for; they are told on drop.
+struct Opening<'a>(&'a Upstream);
+
+impl<'a> Opening<'a> {
+    fn new(upstream: &'a Upstream) -> Opening<'a> {
+        upstream.opening.set(true);
+        Opening(upstream)
+    }
+}
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.opening.set(false);
+        self.0.opened.notify_waiters();
+    }
 }
 
 /// One request in flight at a target.

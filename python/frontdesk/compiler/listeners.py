@@ -27,6 +27,7 @@ def compile_listener(name: str, listener: Listener, material: Material) -> model
         merge_slashes=listener.merge_slashes,
         tls=compile_tls(listener, material),
         hsts=hsts_value(hsts) if hsts else None,
+        http2=listener.http2,
         redirect_https=(
             model.RedirectHttps(port=redirect.port, status=redirect.status) if redirect else None
         ),
@@ -81,4 +82,8 @@ def compile_limits(limits: Limits) -> model.Limits:
         target_bytes=limits.target_size,
         chunk_extension_bytes=limits.chunk_extensions,
         early_answer_drain_bytes=limits.early_answer_drain,
+        http2_streams=limits.http2_streams,
+        http2_stream_window_bytes=limits.http2_stream_window,
+        http2_connection_window_bytes=limits.http2_connection_window,
+        http2_header_list_bytes=limits.http2_header_list,
     )

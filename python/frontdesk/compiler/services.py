@@ -36,13 +36,29 @@ def compile_service(name: str, service: Service, material: Material) -> model.Se
         pool=model.Pool(idle_ms=pool.idle, max_idle=pool.max_idle),
         host=service.host,
         lf_line_ends=service.lf_line_ends,
+        protocol=compile_protocol(service),
         tls=compile_tls(service, material),
     )
 
 
+def compile_protocol(service: Service) -> model.Protocol:
+    """What the engine speaks: only over TLS is there anything to choose."""
+    match service.protocol:
+        case "h2" | "h2c":
+            return model.Protocol.http2
+        case "auto" if is_secure(service):
+            return model.Protocol.auto
+    return model.Protocol.http1
+
+
+def is_secure(service: Service) -> bool:
+    """Whether the targets are `https://`; all are, or none."""
+    return all(target.url.scheme == "https" for target in service.all_targets())
+
+
 def compile_tls(service: Service, material: Material) -> model.UpstreamTls | None:
     """TLS of a service whose targets are `https://`: verified by the system where nothing is said."""
-    if all(target.url.scheme == "http" for target in service.all_targets()):
+    if not is_secure(service):
         return None
     tls = service.tls or UpstreamTls()
     reference = material.reference

@@ -48,6 +48,10 @@ class Limits(Model):
     target_bytes: Annotated[int, Field(ge=64, le=2**20)]
     chunk_extension_bytes: Annotated[int, Field(ge=0, le=2**20)]
     early_answer_drain_bytes: Bytes
+    http2_streams: Annotated[int, Field(ge=1, le=10_000)]
+    http2_stream_window_bytes: Annotated[int, Field(ge=65_535, le=2**31 - 1)]
+    http2_connection_window_bytes: Annotated[int, Field(ge=65_535, le=2**31 - 1)]
+    http2_header_list_bytes: Annotated[int, Field(ge=1024, le=2**20)]
 
 
 class Certificate(Model):
@@ -88,6 +92,7 @@ class Listener(Model):
     merge_slashes: bool
     tls: ListenerTls | None
     hsts: Annotated[str | None, Field(description="value of Strict-Transport-Security")]
+    http2: bool
     redirect_https: RedirectHttps | None
     limits: Limits
 
@@ -107,6 +112,14 @@ class Balance(StrEnum):
 
     round_robin = "round_robin"
     least_requests = "least_requests"
+
+
+class Protocol(StrEnum):
+    """What is spoken to the targets of a service; `auto` is their choice by ALPN."""
+
+    http1 = "http1"
+    http2 = "http2"
+    auto = "auto"
 
 
 class Timeouts(Model):
@@ -157,6 +170,7 @@ class Service(Model):
         str, Field(description='Host sent upstream: "client", "target", or a literal authority')
     ]
     lf_line_ends: bool
+    protocol: Protocol
     tls: UpstreamTls | None
 
 

@@ -7,17 +7,23 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use frontdesk_http::{Fault, HeadLimits, Parsed, Underscores, head_may_be_complete, parse_request};
+use frontdesk_http::{
+    Fault, Framing, HeadLimits, Parsed, Underscores, head_may_be_complete, parse_request,
+};
 use frontdesk_policies::{Code, Exchange, Rejection, RequestId, Scheme};
 use frontdesk_tls::Stream;
 use tokio::net::TcpStream;
 
-use super::exchange::{self, After};
-use super::{head, io as wire, proxy_protocol};
+use super::answering::{After, send_answer};
+use super::{attempt, head, io as wire, proxy_protocol, side};
 use crate::answer::Answer;
 use crate::buffers::Buf;
 use crate::build::{ListenerConfig, ListenerTls};
 use crate::clock::{NEVER, Tick, Timer};
+use crate::exchange::{self, Downstream, Report};
+use crate::forward::{Attempt, Failure, Opened};
+use crate::h2::guard::PREFACE;
+use crate::h2::server::{self, Begun};
 use crate::observe::metrics::Handshake;
 use crate::thread::Thread;
 
@@ -44,8 +50,17 @@ pub(crate) struct Client {
     opened: Tick,
 }
 
+#[derive(PartialEq, Eq)]
+enum Preface {
+    No,
+    Part,
+    Whole,
+}
+
 enum Next {
     Request(Box<Exchange>),
+    /// No request of HTTP/1, but the preface of HTTP/2.
+    Http2,
     /// Nothing more comes, and nothing is to be said.
     End,
     /// A request that cannot be read.
@@ -79,8 +94,21 @@ pub(crate) async fn serve(tcp: TcpStream, peer: IpAddr, source: ListenerState, t
         };
         client = secured;
     }
-    client.run().await;
+    if client.io.secured().is_some_and(|secured| secured.is_h2) {
+        return client.become_http2().await;
+    }
+    if matches!(Box::pin(client.run()).await, End::Http2) {
+        return client.become_http2().await;
+    }
     client.release_buffer();
+}
+
+/// How HTTP/1 on a connection ended.
+#[derive(PartialEq, Eq)]
+enum End {
+    Closed,
+    /// The client speaks HTTP/2 (prior knowledge, RFC 9113 §3.3).
+    Http2,
 }
 
 impl Client {
@@ -123,22 +151,46 @@ impl Client {
         })
     }
 
-    async fn run(&mut self) {
+    /// Hands the connection over to HTTP/2.
+    async fn become_http2(mut self) {
+        let before = self.inbuf.unread().to_vec();
+        self.thread.buffers.give(std::mem::take(&mut self.inbuf));
+        let begun = Begun {
+            io: self.io,
+            before,
+            peer: self.peer,
+            scheme: self.scheme,
+            source: self.source,
+            thread: self.thread,
+            timer: self.timer,
+        };
+        Box::pin(server::serve(begun)).await;
+    }
+
+    async fn run(&mut self) -> End {
         loop {
             match self.next_request().await {
+                Next::Http2 => return End::Http2,
                 Next::Request(ex) => {
                     self.requests += 1;
                     // The state of an exchange is large and short-lived: an idle connection does not carry it.
                     match Box::pin(exchange::run(self, ex)).await {
                         After::KeepAlive => {}
-                        After::Close => return,
-                        After::Linger => return self.linger().await,
+                        After::Close => return End::Closed,
+                        After::Linger => {
+                            self.linger().await;
+                            return End::Closed;
+                        }
                     }
                 }
-                Next::End => return self.half_close(),
+                Next::End => {
+                    self.half_close();
+                    return End::Closed;
+                }
                 Next::Fault(code, fault) => {
                     self.refuse(code, fault).await;
-                    return self.linger().await;
+                    self.linger().await;
+                    return End::Closed;
                 }
             }
         }
@@ -206,10 +258,14 @@ impl Client {
                     started = true;
                     deadline = clock.after(self.listener.head_timeout);
                 }
-                match self.try_parse(&mut scanned) {
-                    Ok(Some(ex)) => return Next::Request(ex),
-                    Ok(None) => {}
-                    Err(fault) => return Next::Fault(code_of(fault), Some(fault)),
+                match self.preface(first) {
+                    Preface::Whole => return Next::Http2,
+                    Preface::Part => {}
+                    Preface::No => match self.try_parse(&mut scanned) {
+                        Ok(Some(ex)) => return Next::Request(ex),
+                        Ok(None) => {}
+                        Err(fault) => return Next::Fault(code_of(fault), Some(fault)),
+                    },
                 }
             }
             match self.read_more(deadline, started).await {
@@ -221,6 +277,18 @@ impl Client {
                 }
                 Err(_) => return Next::End,
             }
+        }
+    }
+
+    /// Whether a connection begins as HTTP/2 does; with TLS that is settled before.
+    fn preface(&self, first: bool) -> Preface {
+        let unread = self.inbuf.unread();
+        let known = unread.len().min(PREFACE.len());
+        let may_be = first && self.listener.http2.is_on && self.scheme == Scheme::Http;
+        match may_be && unread[..known] == PREFACE[..known] {
+            false => Preface::No,
+            true if known == PREFACE.len() => Preface::Whole,
+            true => Preface::Part,
         }
     }
 
@@ -304,7 +372,7 @@ impl Client {
         }
         let mut id = RequestId::EMPTY;
         id.generate(self.thread.random(), self.thread.random());
-        exchange::log_unreadable(self, &id, code, fault);
+        exchange::log_unreadable(&self.thread, self.peer, &id, code, fault);
         if code == Code::ClientClosed {
             return;
         }
@@ -357,6 +425,54 @@ impl Client {
     }
 }
 
+impl Downstream for Client {
+    type After = After;
+
+    fn thread(&self) -> &Rc<Thread> {
+        &self.thread
+    }
+
+    fn listener(&self) -> &Rc<ListenerConfig> {
+        &self.listener
+    }
+
+    fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    fn whole_body(&self, ex: &Exchange) -> Option<&[u8]> {
+        match ex.head.framing {
+            Framing::None => Some(&[]),
+            Framing::Length(length) if self.inbuf.len() as u64 >= length => {
+                Some(&self.inbuf.unread()[..length as usize])
+            }
+            Framing::Length(_) | Framing::Chunked => None,
+        }
+    }
+
+    async fn answer(&mut self, ex: &Exchange, answer: &Answer, report: &mut Report) -> After {
+        send_answer(self, ex, answer, report).await
+    }
+
+    fn gone(&mut self) -> After {
+        After::Close
+    }
+
+    async fn attempt(
+        &mut self,
+        up: Opened,
+        attempt: &Attempt<'_>,
+        ex: &mut Exchange,
+        report: &mut Report,
+    ) -> Result<After, Failure> {
+        match up {
+            Opened::Http1(up) => attempt::run(self, up, attempt, ex, report).await,
+            // The larger state of a relayed exchange is not carried by the others.
+            up @ Opened::Http2(_) => Box::pin(side::run(self, up, attempt, ex, report)).await,
+        }
+    }
+}
+
 /// Short heads are parsed at every read, so that nonsense is refused at once; a long one that drips in waits
 /// for its empty line, or for a limit, so that its cost stays linear.
 pub(crate) fn worth_parsing(unread: &[u8], scanned: &mut usize, limits: &HeadLimits) -> bool {
@@ -366,7 +482,7 @@ pub(crate) fn worth_parsing(unread: &[u8], scanned: &mut usize, limits: &HeadLim
 }
 
 /// The row of the answer table for a codec fault.
-fn code_of(fault: Fault) -> Code {
+pub(crate) fn code_of(fault: Fault) -> Code {
     match fault.status() {
         _ if fault == Fault::MethodTooLong => Code::UnsupportedMethod,
         413 => Code::BodyTooLarge,

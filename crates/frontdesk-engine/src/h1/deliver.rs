@@ -4,17 +4,18 @@ use frontdesk_http::{Field, Known, ResponseFraming, ResponseHead, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, Response};
 use frontdesk_upstream::Upstream;
 
+use super::answering::After;
 use super::client::Client;
 use super::connection::Connection;
-use super::exchange::{After, Report, reject};
-use super::forward::{Plan, count_fault};
 use super::head::{self, BodyFraming, Keep, ResponseParts};
-use super::request_body::{RequestBody, RequestStop};
+use super::request_body::RequestBody;
 use super::response_body::{ResponseBody, ResponseStop};
 use super::transfer::{Stop, Transfer};
 use super::{io as wire, tunnel};
 use crate::build::Route;
 use crate::clock::Tick;
+use crate::exchange::{Report, reject};
+use crate::forward::{Plan, count_fault};
 use crate::pipeline;
 
 /// A response head is there: the rest of the exchange.
@@ -97,7 +98,7 @@ impl Answered {
         match result {
             Ok(()) => self.finish(client, ex, upstream, keep_open),
             Err(Stop::Response(ResponseStop::Malformed(fault))) if !started => {
-                count_fault(client, Code::UpstreamMalformed, fault, report);
+                count_fault(&client.thread, Code::UpstreamMalformed, fault, report);
                 let detail = "The service behind the gateway did not give a usable response.";
                 let rejection = Rejection::new(Code::UpstreamMalformed, detail);
                 reject(client, ex, &rejection, report).await
@@ -174,13 +175,14 @@ impl Answered {
 }
 
 /// How the body goes to this client (RFC 9112 §6.3, §7).
-fn client_framing(head: &ResponseHead, ex: &Exchange) -> BodyFraming {
+pub(crate) fn client_framing(head: &ResponseHead, ex: &Exchange) -> BodyFraming {
     match (head.framing, ex.head.version) {
         (ResponseFraming::None, _) => BodyFraming::None,
         (ResponseFraming::Length(length), _) => BodyFraming::Length(length),
-        (ResponseFraming::Chunked | ResponseFraming::UntilClose, Version::Http11) => {
-            BodyFraming::Chunked
-        }
+        (
+            ResponseFraming::Chunked | ResponseFraming::UntilClose,
+            Version::Http11 | Version::Http2,
+        ) => BodyFraming::Chunked,
         (ResponseFraming::Chunked | ResponseFraming::UntilClose, Version::Http10) => {
             BodyFraming::Close
         }
@@ -189,27 +191,10 @@ fn client_framing(head: &ResponseHead, ex: &Exchange) -> BodyFraming {
 
 /// The response was cut after its head had gone out: the client must see that.
 fn cut(client: &Client, stop: &Stop, report: &mut Report) {
-    let code = match stop {
-        Stop::Request(RequestStop::ClientGone) | Stop::Response(ResponseStop::Client) => {
-            Code::ClientClosed
-        }
-        Stop::ClientStalled => Code::WriteTimeout,
-        Stop::Request(RequestStop::Malformed(fault)) => {
-            count_fault(client, Code::MalformedRequest, *fault, report);
-            Code::MalformedRequest
-        }
-        Stop::Request(RequestStop::TooLarge) => Code::BodyTooLarge,
-        Stop::Request(RequestStop::TooSlow) => Code::RequestTimeout,
-        Stop::Total => Code::UpstreamTotalTimeout,
-        Stop::Stalled | Stop::FirstByte => Code::UpstreamTimeout,
-        Stop::Malformed(fault) | Stop::Response(ResponseStop::Malformed(fault)) => {
-            count_fault(client, Code::UpstreamMalformed, *fault, report);
-            Code::UpstreamMalformed
-        }
-        Stop::NoResponse
-        | Stop::Request(RequestStop::Upstream)
-        | Stop::Response(ResponseStop::Truncated) => Code::UpstreamTruncated,
-    };
+    let (code, fault) = stop.meaning_of_cut();
+    if let Some(fault) = fault {
+        count_fault(&client.thread, code, fault, report);
+    }
     report.abort(code, &client.thread);
     wire::abort(&client.io);
 }

@@ -50,21 +50,11 @@ pub(crate) fn write_request(out: &mut Vec<u8>, parts: &RequestParts<'_>) {
     out.push(b' ');
     pipeline::upstream_target(ex, parts.forward, &parts.target.path_prefix, out);
     out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
-    let host = match &parts.service.host {
-        UpstreamHost::Client => ex.authority().unwrap_or(parts.target.authority.as_bytes()),
-        UpstreamHost::Target => parts.target.authority.as_bytes(),
-        UpstreamHost::Literal(host) => host.as_bytes(),
-    };
-    out.extend_from_slice(host);
+    out.extend_from_slice(request_host(parts));
     out.extend_from_slice(b"\r\n");
-    write_fields(out, &ex.head.fields, &ex.bytes);
-    forwarding::write_fields(out, ex, parts.listener, parts.thread);
-    forwarding::write_prefix(out, ex, pipeline::stripped_prefix(ex, parts.forward));
-    out.extend_from_slice(&ex.request_lines);
-    match ex.head.framing {
-        Framing::None => {}
-        Framing::Length(length) => write_length(out, length),
-        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    write_request_fields(out, parts);
+    if ex.head.framing == Framing::Chunked {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     if let Some(token) = parts.upgrade {
         out.extend_from_slice(b"connection: upgrade\r\nupgrade: ");
@@ -76,6 +66,30 @@ pub(crate) fn write_request(out: &mut Vec<u8>, parts: &RequestParts<'_>) {
         out.extend_from_slice(b"connection: te\r\nte: trailers\r\n");
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// The host that the target is asked for.
+pub(crate) fn request_host<'a>(parts: &RequestParts<'a>) -> &'a [u8] {
+    match &parts.service.host {
+        UpstreamHost::Client => parts
+            .ex
+            .authority()
+            .unwrap_or(parts.target.authority.as_bytes()),
+        UpstreamHost::Target => parts.target.authority.as_bytes(),
+        UpstreamHost::Literal(host) => host.as_bytes(),
+    }
+}
+
+/// Writes the fields of a request as the target gets them, but for Host and those of the connection.
+pub(crate) fn write_request_fields(out: &mut Vec<u8>, parts: &RequestParts<'_>) {
+    let ex = parts.ex;
+    write_fields(out, &ex.head.fields, &ex.bytes);
+    forwarding::write_fields(out, ex, parts.listener, parts.thread);
+    forwarding::write_prefix(out, ex, pipeline::stripped_prefix(ex, parts.forward));
+    out.extend_from_slice(&ex.request_lines);
+    if let Framing::Length(length) = ex.head.framing {
+        write_length(out, length);
+    }
 }
 
 /// The token of an upgrade that the request asks for and the route lets pass.
@@ -112,16 +126,7 @@ pub(crate) struct ResponseParts<'a> {
 pub(crate) fn write_response(out: &mut Vec<u8>, parts: &ResponseParts<'_>) {
     let head = parts.head;
     write_status_line(out, head.status, head.reason(parts.bytes));
-    write_fields(out, &head.fields, parts.bytes);
-    if !head.has(Known::Date) {
-        write_date(out, &parts.thread.clock.date());
-    }
-    out.extend_from_slice(b"via: 1.1 ");
-    out.extend_from_slice(parts.thread.shared.via.as_bytes());
-    out.extend_from_slice(b"\r\nx-request-id: ");
-    out.extend_from_slice(parts.ex.request_id.as_bytes());
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(&parts.ex.response_lines);
+    write_response_fields(out, head, parts.bytes, parts.ex, parts.thread);
     match (parts.body, head.content_length) {
         (BodyFraming::Length(length), _) => write_length(out, length),
         // HEAD and 304: the length describes the body that GET would have had.
@@ -133,6 +138,29 @@ pub(crate) fn write_response(out: &mut Vec<u8>, parts: &ResponseParts<'_>) {
     }
     write_keep(out, parts.keep);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the fields of an upstream's response as the client gets them, but for the framing.
+pub(crate) fn write_response_fields(
+    out: &mut Vec<u8>,
+    head: &ResponseHead,
+    bytes: &[u8],
+    ex: &Exchange,
+    thread: &Thread,
+) {
+    write_fields(out, &head.fields, bytes);
+    if !head.has(Known::Date) {
+        write_date(out, &thread.clock.date());
+    }
+    out.extend_from_slice(match head.version {
+        Version::Http2 => b"via: 2 ",
+        Version::Http11 | Version::Http10 => b"via: 1.1 ",
+    });
+    out.extend_from_slice(thread.shared.via.as_bytes());
+    out.extend_from_slice(b"\r\nx-request-id: ");
+    out.extend_from_slice(ex.request_id.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&ex.response_lines);
 }
 
 /// Writes an interim response (1xx) with its fields.
@@ -204,7 +232,7 @@ fn write_keep(out: &mut Vec<u8>, keep: Keep) {
     match keep {
         Keep::Close => out.extend_from_slice(b"connection: close\r\n"),
         Keep::Open(Version::Http10) => out.extend_from_slice(b"connection: keep-alive\r\n"),
-        Keep::Open(Version::Http11) => {}
+        Keep::Open(Version::Http11 | Version::Http2) => {}
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use frontdesk_http::{Fault, Parsed, ResponseHead, parse_response};
+use frontdesk_policies::Code;
 
 use super::client::{Client, worth_parsing};
 use super::connection::Connection;
@@ -20,6 +21,8 @@ pub(crate) enum Stop {
     Response(ResponseStop),
     /// The target closed or reset before a response head.
     NoResponse,
+    /// The target has not seen the request and never will.
+    Refused,
     /// The target's head is malformed.
     Malformed(Fault),
     /// No response head in time.
@@ -30,6 +33,38 @@ pub(crate) enum Stop {
     Total,
     /// The client does not read.
     ClientStalled,
+}
+
+impl Stop {
+    /// The code, and what a codec found, while nothing of the response has gone out.
+    pub(crate) fn meaning(&self) -> (Code, Option<Fault>) {
+        match self {
+            Stop::Request(RequestStop::ClientGone)
+            | Stop::Response(ResponseStop::Client)
+            | Stop::ClientStalled => (Code::ClientClosed, None),
+            Stop::Request(RequestStop::Malformed(fault)) => (Code::MalformedRequest, Some(*fault)),
+            Stop::Request(RequestStop::TooLarge) => (Code::BodyTooLarge, None),
+            Stop::Request(RequestStop::TooSlow) => (Code::RequestTimeout, None),
+            Stop::Request(RequestStop::Upstream)
+            | Stop::NoResponse
+            | Stop::Refused
+            | Stop::Response(ResponseStop::Truncated) => (Code::UpstreamReset, None),
+            Stop::Malformed(fault) | Stop::Response(ResponseStop::Malformed(fault)) => {
+                (Code::UpstreamMalformed, Some(*fault))
+            }
+            Stop::FirstByte | Stop::Stalled => (Code::UpstreamTimeout, None),
+            Stop::Total => (Code::UpstreamTotalTimeout, None),
+        }
+    }
+
+    /// The same once the response's head has gone out, so that the client sees a cut.
+    pub(crate) fn meaning_of_cut(&self) -> (Code, Option<Fault>) {
+        match self.meaning() {
+            (Code::UpstreamReset, fault) => (Code::UpstreamTruncated, fault),
+            _ if matches!(self, Stop::ClientStalled) => (Code::WriteTimeout, None),
+            other => other,
+        }
+    }
 }
 
 /// One attempt in progress.

@@ -8,10 +8,10 @@ use frontdesk_tls::Stream;
 
 use super::client::Client;
 use super::connection::Connection;
-use super::exchange::Report;
 use super::io as wire;
 use crate::buffers::Buf;
 use crate::clock::Tick;
+use crate::exchange::Report;
 
 /// One direction.
 #[derive(Default)]

@@ -115,6 +115,9 @@ pub(crate) struct ThreadStats {
     pub(crate) tunnels: Counter,
     /// By [`Handshake`].
     pub(crate) handshakes: [Counter; 4],
+    pub(crate) http2_open: Counter,
+    /// By `h2::guard::Flood`.
+    pub(crate) floods: [Counter; 6],
     /// By [`Code`].
     pub(crate) codes: CodeCounters,
     /// By [`Fault`], requests.

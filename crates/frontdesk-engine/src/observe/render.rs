@@ -7,6 +7,8 @@ use frontdesk_http::Fault;
 use frontdesk_policies::Code;
 use serde_json::json;
 
+use crate::h2::guard::Flood;
+
 use super::metrics::{
     BUCKETS_US, Counter, Duration, Handshake, Registry, RouteStats, StatsKey, ThreadStats,
 };
@@ -64,6 +66,16 @@ pub const METRICS: &[(&str, &str, &str)] = &[
         "frontdesk_tls_handshakes_total",
         "counter",
         "TLS handshakes with clients, by result.",
+    ),
+    (
+        "frontdesk_http2_connections_open",
+        "gauge",
+        "Client connections that speak HTTP/2.",
+    ),
+    (
+        "frontdesk_http2_floods_total",
+        "counter",
+        "HTTP/2 connections closed because of a flood, by kind of frame.",
     ),
     (
         "frontdesk_upstream_connections_opened_total",
@@ -140,6 +152,7 @@ const THREAD_NUMBERS: &[(&str, ThreadNumber)] = &[
     ("frontdesk_connections_shed_total", |t| &t.shed),
     ("frontdesk_accept_errors_total", |t| &t.accept_errors),
     ("frontdesk_tunnels_open", |t| &t.tunnels),
+    ("frontdesk_http2_connections_open", |t| &t.http2_open),
     ("frontdesk_upstream_connections_opened_total", |t| {
         &t.upstream_opened
     }),
@@ -191,7 +204,18 @@ pub(crate) fn prometheus(registry: &Registry, hash: &str) -> String {
         let _ = writeln!(out, "{name} {sum}");
     }
     faults(&mut out, &threads);
-    handshakes(&mut out, &threads);
+    let handshakes = ("frontdesk_tls_handshakes_total", "result");
+    labelled(
+        &mut out,
+        &threads,
+        handshakes,
+        &Handshake::LABELS,
+        |t, i| &t.handshakes[i],
+    );
+    let floods = ("frontdesk_http2_floods_total", "frames");
+    labelled(&mut out, &threads, floods, &Flood::LABELS, |t, i| {
+        &t.floods[i]
+    });
     header(&mut out, "frontdesk_snapshot_info");
     let _ = writeln!(
         out,
@@ -264,12 +288,17 @@ fn write_histogram(
     let _ = writeln!(out, "{name}_count{{{labels}}} {total}");
 }
 
-fn handshakes(out: &mut String, threads: &[Arc<ThreadStats>]) {
-    const NAME: &str = "frontdesk_tls_handshakes_total";
-    header(out, NAME);
-    for (index, result) in Handshake::LABELS.iter().enumerate() {
-        let sum: u64 = threads.iter().map(|t| t.handshakes[index].get()).sum();
-        let _ = writeln!(out, "{NAME}{{result=\"{result}\"}} {sum}");
+fn labelled(
+    out: &mut String,
+    threads: &[Arc<ThreadStats>],
+    (name, label): (&str, &str),
+    values: &[&str],
+    number: impl Fn(&ThreadStats, usize) -> &Counter,
+) {
+    header(out, name);
+    for (index, value) in values.iter().enumerate() {
+        let sum: u64 = threads.iter().map(|t| number(t, index).get()).sum();
+        let _ = writeln!(out, "{name}{{{label}=\"{value}\"}} {sum}");
     }
 }
 

@@ -76,6 +76,20 @@ class Limits(Settings):
         "Rest of a request body that is read and dropped after an early answer; "
         "more closes the connection.",
     )
+    http2_streams: int = Field(
+        default=100, ge=1, le=10_000, description="Concurrent requests on one HTTP/2 connection."
+    )
+    http2_stream_window: Annotated[Size, between("64KiB", "1GiB")] = default(
+        "64KiB", parse_size, "Body bytes that one HTTP/2 request may send ahead."
+    )
+    http2_connection_window: Annotated[Size, between("64KiB", "1GiB")] = default(
+        "1MiB", parse_size, "Body bytes that all requests of an HTTP/2 connection may send ahead."
+    )
+    http2_header_list: HeadSize = default(
+        "16KiB",
+        parse_size,
+        "Size of the decoded fields of an HTTP/2 request, 32 bytes more for each; beyond it 431.",
+    )
 
 
 class RedirectHttps(Settings):
@@ -96,7 +110,7 @@ REDIRECT = Shorthand(
 class Listener(Settings):
     """A bound address."""
 
-    unavailable = frozenset({"protocol", "http2", "http3"})
+    unavailable = frozenset({"protocol", "http3"})
 
     address: ListenAddress = Field(
         description='Where to listen: "host:port" with a literal address, ":8000", "[::]:8000".'
@@ -124,6 +138,11 @@ class Listener(Settings):
     tls: ListenerTls | None = Field(
         default=None,
         description="Certificates; with them the listener speaks TLS and nothing else.",
+    )
+    http2: bool = Field(
+        default=True,
+        description="Whether HTTP/2 is spoken: over TLS with clients that offer it (ALPN), "
+        "otherwise with clients that begin with it (prior knowledge).",
     )
     redirect_https: Annotated[RedirectHttps | None, REDIRECT] = Field(
         default=None,

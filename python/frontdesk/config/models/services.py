@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 Balance = Literal["round_robin", "least_requests"]
+Protocol = Literal["auto", "http1", "h2", "h2c"]
 
 
 class Target(Settings):
@@ -107,6 +108,11 @@ class Service(Settings):
     lf_line_ends: bool = Field(
         default=False, description="Whether a bare LF may end a line of a response head."
     )
+    protocol: Protocol = Field(
+        default="auto",
+        description="What is spoken to the targets: `http1`; `h2`, HTTP/2 over TLS; `h2c`, HTTP/2 "
+        "without TLS; `auto`, what an `https://` target chooses (ALPN), and HTTP/1 otherwise.",
+    )
     tls: UpstreamTls | None = Field(
         default=None,
         description="How targets with an `https://` URL are verified; "
@@ -135,6 +141,16 @@ class Service(Settings):
             )
         if self.tls is not None and schemes == {"http"}:
             raise contradiction("tls is given, but the targets are http://", "write https://")
+        if self.protocol == "h2" and schemes == {"http"}:
+            raise contradiction(
+                "protocol h2 is HTTP/2 over TLS, but the targets are http://",
+                "write protocol: h2c, or https://",
+            )
+        if self.protocol == "h2c" and schemes == {"https"}:
+            raise contradiction(
+                "protocol h2c is HTTP/2 without TLS, but the targets are https://",
+                "write protocol: h2, or http://",
+            )
         return self
 
     def all_targets(self) -> list[Target]:

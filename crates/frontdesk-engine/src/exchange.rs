@@ -1,32 +1,51 @@
-//! One exchange on an HTTP/1 connection, from the parsed head to the record of what came of it.
+//! One exchange, from its head to the record of what came of it, whatever protocol carries it.
 
-use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Instant;
 
-use frontdesk_http::{Fault, Framing, Known, Method, Version};
+use frontdesk_http::{Fault, Known, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, RequestId};
 
-use super::client::Client;
-use super::forward::{self, Plan};
-use super::head::{self, Keep};
-use super::request_body::BodyState;
 use crate::answer::Answer;
-use crate::build::Action;
+use crate::build::{Action, ListenerConfig};
+use crate::clock::Timer;
+use crate::forward::{self, Attempt, Failure, Opened, Plan};
+use crate::h1::request_body::BodyState;
 use crate::observe::access_log::Entry;
 use crate::observe::metrics::{Duration, RouteStats};
 use crate::pipeline::{self, Decision, Place};
 use crate::thread::{Thread, ThreadBuild};
 
-/// What becomes of the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum After {
-    KeepAlive,
-    Close,
-    /// Close, but take what the client still sends for a while.
-    Linger,
+/// The client's side of an exchange: what the steps need of the protocol that the client speaks.
+pub(crate) trait Downstream: Sized {
+    /// What becomes of the connection.
+    type After;
+
+    fn thread(&self) -> &Rc<Thread>;
+
+    fn listener(&self) -> &Rc<ListenerConfig>;
+
+    /// The place on the clock of the task that serves the exchange.
+    fn timer(&self) -> &Timer;
+
+    /// The request's body, if all of it is there already.
+    fn whole_body(&self, ex: &Exchange) -> Option<&[u8]>;
+
+    /// Sends an answer of the gateway's own, and sees to what is left of the request.
+    async fn answer(&mut self, ex: &Exchange, answer: &Answer, report: &mut Report) -> Self::After;
+
+    /// Ends without an answer: the client is gone.
+    fn gone(&mut self) -> Self::After;
+
+    /// Sends the request to a target and its response to the client.
+    async fn attempt(
+        &mut self,
+        up: Opened,
+        attempt: &Attempt<'_>,
+        ex: &mut Exchange,
+        report: &mut Report,
+    ) -> Result<Self::After, Failure>;
 }
 
 /// What is known of an exchange for metrics and the log.
@@ -97,11 +116,11 @@ impl Drop for InFlight<'_> {
 }
 
 /// Serves one request whose head has been read.
-pub(crate) async fn run(client: &mut Client, mut ex: Box<Exchange>) -> After {
+pub(crate) async fn run<D: Downstream>(down: &mut D, mut ex: Box<Exchange>) -> D::After {
     let mut report = Report::new();
-    let thread = Rc::clone(&client.thread);
+    let thread = Rc::clone(down.thread());
     let build = thread.build();
-    let listener = Rc::clone(&client.listener);
+    let listener = Rc::clone(down.listener());
     let mut place = Place::default();
     let decision = pipeline::decide(&mut ex, &build.shared, &listener, &thread, &mut place).await;
     if let Some(route) = place.route {
@@ -119,11 +138,11 @@ pub(crate) async fn run(client: &mut Client, mut ex: Box<Exchange>) -> After {
                 state: &build.services[service],
                 thread: &thread,
             };
-            forward::run(client, &mut ex, &plan, &mut report).await
+            forward::run(down, &mut ex, &plan, &mut report).await
         }
-        (Decision::Forward(_), None) => unreachable_route(client, &ex, &mut report).await,
-        (Decision::Answer(answer), _) => send_answer(client, &ex, &answer, &mut report).await,
-        (Decision::Reject(rejection), _) => reject(client, &ex, &rejection, &mut report).await,
+        (Decision::Forward(_), None) => unreachable_route(down, &ex, &mut report).await,
+        (Decision::Answer(answer), _) => down.answer(&ex, &answer, &mut report).await,
+        (Decision::Reject(rejection), _) => reject(down, &ex, &rejection, &mut report).await,
     };
     record(&ex, &report, &build, place, stats.0, &thread);
     drop(stats);
@@ -132,119 +151,25 @@ pub(crate) async fn run(client: &mut Client, mut ex: Box<Exchange>) -> After {
 }
 
 /// A decision to forward always comes with a route; should that ever break, it is a 500 and not a panic.
-async fn unreachable_route(client: &mut Client, ex: &Exchange, report: &mut Report) -> After {
-    reject(
-        client,
-        ex,
-        &Rejection::new(Code::Internal, "The gateway lost its way."),
-        report,
-    )
-    .await
+async fn unreachable_route<D: Downstream>(
+    down: &mut D,
+    ex: &Exchange,
+    report: &mut Report,
+) -> D::After {
+    let rejection = Rejection::new(Code::Internal, "The gateway lost its way.");
+    reject(down, ex, &rejection, report).await
 }
 
 /// Answers with a rejection or fault.
-pub(crate) async fn reject(
-    client: &mut Client,
+pub(crate) async fn reject<D: Downstream>(
+    down: &mut D,
     ex: &Exchange,
     rejection: &Rejection,
     report: &mut Report,
-) -> After {
-    report.count(rejection.code, &client.thread);
-    let answer = Answer::of(rejection, ex, &client.thread.shared.via);
-    send_answer(client, ex, &answer, report).await
-}
-
-/// Sends an answer of the gateway's own, and sees to what is left of the request: a short body is read and
-/// dropped, before a longer one the connection ends. The next request is never built from the rest.
-async fn send_answer(
-    client: &mut Client,
-    ex: &Exchange,
-    answer: &Answer,
-    report: &mut Report,
-) -> After {
-    report.status = answer.status;
-    let rest = unread_body(client, ex, report);
-    let keep_open = rest.is_some() && ex.head.keep_alive && client.may_go_on();
-    let keep = if keep_open {
-        Keep::Open(ex.head.version)
-    } else {
-        Keep::Close
-    };
-    let mut out = client.thread.buffers.scratch();
-    let is_head = ex.head.method == Method::Head;
-    let date = client.thread.clock.date();
-    let mut fields = Answer {
-        status: answer.status,
-        fields: answer.fields.clone(),
-        body: Vec::new(),
-    };
-    fields.fields.extend_from_slice(b"x-request-id: ");
-    fields.fields.extend_from_slice(ex.request_id.as_bytes());
-    fields.fields.extend_from_slice(b"\r\n");
-    fields.fields.extend_from_slice(&ex.response_lines);
-    fields.body.extend_from_slice(&answer.body);
-    head::write_answer(&mut out, &fields, &date, is_head, keep);
-    let sent = client.send(&out).await;
-    client.thread.buffers.give_scratch(out);
-    if sent.is_err() {
-        report.abort(Code::ClientClosed, &client.thread);
-        return After::Close;
-    }
-    if !is_head {
-        report.bytes_out = answer.body.len() as u64;
-    }
-    match rest {
-        Some(rest) if keep_open => match drain(client, rest).await {
-            Ok(()) => After::KeepAlive,
-            Err(_) => After::Close,
-        },
-        Some(0) => client.closing(),
-        _ => After::Linger,
-    }
-}
-
-/// The bytes of the body that are still to come, if it is worth reading them.
-fn unread_body(client: &Client, ex: &Exchange, report: &Report) -> Option<u64> {
-    match (ex.head.framing, report.body) {
-        (Framing::None, _) | (_, BodyState::Read) => Some(0),
-        // Part of it went upstream: where it ends is not worth finding out.
-        (_, BodyState::Partial) => None,
-        (Framing::Length(length), _)
-            if length <= client.listener.early_drain && !ex.head.expect_continue =>
-        {
-            Some(length)
-        }
-        (Framing::Length(_) | Framing::Chunked, _) => None,
-    }
-}
-
-/// Reads and drops so many bytes of a body; the time is for all of them together.
-async fn drain(client: &mut Client, mut rest: u64) -> io::Result<()> {
-    let clock = Rc::clone(&client.thread.clock);
-    let deadline = clock.after(client.listener.body_idle);
-    loop {
-        let ready_now = (client.inbuf.len() as u64).min(rest);
-        client.inbuf.consume(ready_now as usize);
-        rest -= ready_now;
-        if rest == 0 {
-            return Ok(());
-        }
-        let n = std::future::poll_fn(|cx| {
-            client.make_room();
-            let polled = super::io::poll_read(&mut client.io, &mut client.inbuf, cx);
-            if polled.is_pending() {
-                if clock.now() >= deadline {
-                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-                }
-                client.timer.arm(deadline);
-            }
-            polled
-        })
-        .await?;
-        if n == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
+) -> D::After {
+    report.count(rejection.code, down.thread());
+    let answer = Answer::of(rejection, ex, &down.thread().shared.via);
+    down.answer(ex, &answer, report).await
 }
 
 /// Counts the exchange and writes it to the log.
@@ -291,10 +216,10 @@ fn record(
         host: ex.authority().unwrap_or_default(),
         path: ex.path(),
         query: ex.query(),
-        protocol: if ex.head.version == Version::Http10 {
-            "HTTP/1.0"
-        } else {
-            "HTTP/1.1"
+        protocol: match ex.head.version {
+            Version::Http10 => "HTTP/1.0",
+            Version::Http11 => "HTTP/1.1",
+            Version::Http2 => "HTTP/2",
         },
         status: report.status,
         route: route.map_or("", |route| &route.name),
@@ -313,15 +238,20 @@ fn record(
 }
 
 /// Writes the record of a request that could not be read; nothing of it is believed.
-pub(crate) fn log_unreadable(client: &Client, id: &RequestId, code: Code, fault: Option<Fault>) {
-    let thread = &client.thread;
+pub(crate) fn log_unreadable(
+    thread: &Thread,
+    peer: IpAddr,
+    id: &RequestId,
+    code: Code,
+    fault: Option<Fault>,
+) {
     let build = thread.build();
     let stats = build.stats(thread, None, 0);
     stats.requests[usize::from(code.status() / 100).clamp(1, 5) - 1].add(1);
     if !build.shared.log.is_on() {
         return;
     }
-    let entry = unreadable_entry(client.peer, id, code, fault);
+    let entry = unreadable_entry(peer, id, code, fault);
     thread.log(|out| build.shared.log.write(&entry, out));
 }
 

@@ -75,7 +75,7 @@ REQUEST_LINE: list[Case] = [
         "garbage-tls-hello",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32) + b"\r\n\r\n",
     ),
-    case("garbage-h2-preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, 505, rule="RFC 9113 §3.4"),
+    case("broken-h2-preface", b"PRI * HTTP/2.0\r\n\r\nXM\r\n\r\n", 400, 505, rule="RFC 9113 §3.4"),
 ]
 
 HOST: list[Case] = [

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.harness.http2 import frames
-from tests.harness.http2.frames import Code
+from tests.harness.http2.frames import Code, Kind
 from tests.harness.http2.peer import Fields, Peer, StreamState
 from tests.harness.http2.tls import TlsSocket
 
@@ -95,6 +95,12 @@ class ServerStream:
         self.peer.wait_for(lambda: state.reset is not None)
         assert state.reset is not None
         return state.reset
+
+    def settle(self) -> None:
+        """All that was sent so far has been seen by the gateway: a PING came back."""
+        pongs = self.peer.pongs
+        self.peer.send(frames.frame(Kind.PING, b"settled?"))
+        self.peer.wait_for(lambda: self.peer.pongs > pongs)
 
     def head(self, status: int, headers: Fields = (), *, end: bool = False) -> None:
         """A response head, also an interim one."""

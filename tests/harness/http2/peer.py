@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import threading
@@ -69,6 +70,11 @@ class Peer:
         """Bytes as they are."""
         with self._sending:
             self.sock.sendall(data)
+
+    def send_back(self, data: bytes) -> None:
+        """What a frame is answered with; a peer that has closed meanwhile needs none."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.send(data)
 
     def send_head(self, stream: int, fields: Fields, *, end: bool = False) -> None:
         """A header block in HEADERS and CONTINUATION frames."""
@@ -165,7 +171,7 @@ class Peer:
             case Kind.PING if got.flags & ACK:
                 self.pongs += 1
             case Kind.PING if self.auto_ack:
-                self.send(frames.frame(Kind.PING, got.payload, flags=ACK))
+                self.send_back(frames.frame(Kind.PING, got.payload, flags=ACK))
             case Kind.GOAWAY:
                 last, code = struct.unpack(">II", got.payload[:8])
                 self.goaway = (last & 0x7FFFFFFF, code)
@@ -208,7 +214,7 @@ class Peer:
 
     def give_room(self, stream: int, size: int) -> None:
         """Let the peer send so many bytes more."""
-        self.send(frames.window_update(0, size) + frames.window_update(stream, size))
+        self.send_back(frames.window_update(0, size) + frames.window_update(stream, size))
 
     def _take_settings(self, got: Frame) -> None:
         before = self.settings.get(Setting.INITIAL_WINDOW_SIZE, 65_535)
@@ -219,4 +225,4 @@ class Peer:
         for state in self.streams.values():
             state.window += change
         if self.auto_ack:
-            self.send(frames.frame(Kind.SETTINGS, flags=ACK))
+            self.send_back(frames.frame(Kind.SETTINGS, flags=ACK))

@@ -201,7 +201,9 @@ class ServerPeer(Peer):
         while len(self._buffer) < len(frames.PREFACE):
             if not self._fill():
                 return
-        assert self._buffer.startswith(frames.PREFACE), bytes(self._buffer)
+        if not self._buffer.startswith(frames.PREFACE):
+            self.owner.errors.append(ValueError(bytes(self._buffer)))
+            return
         del self._buffer[: len(frames.PREFACE)]
         self.send(frames.settings(settings))
         while self.pump() is not None:
@@ -231,6 +233,7 @@ class Http2Upstream:
         settings: Mapping[int, int] | None = None,
         auto_window: bool = True,
         on_connect: Callable[[ServerPeer], None] | None = None,
+        port: int = 0,
     ) -> None:
         self.tls, self.settings, self.auto_window = tls, dict(settings or {}), auto_window
         self.on_connect = on_connect
@@ -245,7 +248,8 @@ class Http2Upstream:
         self._next = 0
         self._lock = threading.RLock()
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._others: set[TlsSocket] = set()
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.port}"
         self._spawn(self._accept)
@@ -281,11 +285,14 @@ class Http2Upstream:
             self.most_at_once = 0
 
     def close_all(self) -> None:
-        """End every connection from this side."""
+        """End every connection from this side, also those for which ALPN chose HTTP/1."""
         with self._lock:
-            peers = list(self.connections)
+            peers, others = list(self.connections), list(self._others)
         for peer in peers:
             peer.end()
+        for other in others:
+            with contextlib.suppress(OSError):
+                other.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
         """Close everything and wait for the threads."""
@@ -345,6 +352,7 @@ class Http2Upstream:
             self.accepted += 1
         try:
             if isinstance(sock, TlsSocket) and sock.protocol != "h2":
+                self._others.add(sock)
                 self._serve_http1(sock)
                 return
             with self._lock:
@@ -362,6 +370,8 @@ class Http2Upstream:
             with peer.changed:
                 peer.closed = True
                 peer.changed.notify_all()
+            with self._lock:
+                self._others = {other for other in self._others if other is not sock}
             sock.close()
 
     def _serve_http1(self, sock: TlsSocket) -> None:

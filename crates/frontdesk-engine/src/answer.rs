@@ -4,6 +4,8 @@
 use frontdesk_http::Known;
 use frontdesk_policies::{Exchange, Rejection, RequestId};
 
+use crate::grpc;
+
 /// An answer without its framing.
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -17,11 +19,16 @@ enum Form {
     Problem,
     Html,
     Text,
+    /// Status 200 and the fields that end a gRPC call.
+    Grpc,
 }
 
 impl Answer {
     /// A rejection or fault, in the form the client prefers.
     pub(crate) fn of(rejection: &Rejection, ex: &Exchange, via: &str) -> Answer {
+        if ex.grpc {
+            return Answer::in_form(rejection, Form::Grpc, &ex.request_id, via);
+        }
         let form = ex.known(Known::Accept).map_or(Form::Problem, preferred);
         Answer::in_form(rejection, form, &ex.request_id, via)
     }
@@ -38,6 +45,7 @@ impl Answer {
             Form::Problem => ("application/problem+json", problem(rejection, id)),
             Form::Html => ("text/html; charset=utf-8", html(rejection, id)),
             Form::Text => ("text/plain; charset=utf-8", text(rejection, id)),
+            Form::Grpc => ("application/grpc", String::new()),
         };
         let mut fields = Vec::with_capacity(256);
         let mut field = |name: &str, value: &str| {
@@ -58,8 +66,17 @@ impl Answer {
         {
             field("retry-after", "1");
         }
+        let mut status = rejection.code.status();
+        if form == Form::Grpc {
+            status = 200;
+            grpc::write_status(
+                grpc::status_of(rejection.code),
+                &rejection.detail,
+                &mut fields,
+            );
+        }
         Answer {
-            status: rejection.code.status(),
+            status,
             fields,
             body: body.into_bytes(),
         }

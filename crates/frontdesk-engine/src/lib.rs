@@ -9,6 +9,7 @@ mod exchange;
 mod explain;
 mod forward;
 mod forwarding;
+mod grpc;
 mod h1;
 mod h2;
 mod listener;

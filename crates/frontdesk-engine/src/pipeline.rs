@@ -7,6 +7,7 @@ use frontdesk_router::{Found, PathFault};
 use crate::answer::Answer;
 use crate::build::{Action, Build, Forward, ListenerConfig, Route, render};
 use crate::forwarding;
+use crate::grpc;
 use crate::thread::Thread;
 
 /// What a request comes to.
@@ -44,24 +45,28 @@ pub(crate) async fn decide<'b>(
     if let Some((port, status)) = listener.redirect_https {
         return to_https(ex, port, status);
     }
-    // 3. Methods that no route can take.
+    // 3. gRPC is known from here on, so that every answer has its form.
+    if let Err(rejection) = grpc::begin(ex) {
+        return Decision::Reject(Box::new(rejection));
+    }
+    // 4. Methods that no route can take.
     if let Some(decision) = special_method(ex) {
         return decision;
     }
-    // 4. One path for everybody who comes after.
+    // 5. One path for everybody who comes after.
     if let Err(fault) = ex.canonicalize_path(listener.path) {
         return reject(Code::InvalidPath, format!("The path is refused: {fault}."));
     }
-    // 5. The route.
+    // 6. The route.
     let route = match find_route(ex, build, place) {
         Ok(route) => route,
         Err(rejection) => return Decision::Reject(rejection),
     };
-    // 6. A body that says that it is too large need not be read.
+    // 7. A body that says that it is too large need not be read.
     if matches!(ex.head.framing, Framing::Length(length) if length > route.max_body) {
         return reject(Code::BodyTooLarge, body_limit(route.max_body));
     }
-    // 7. Policies, in the order of the snapshot.
+    // 8. Policies, in the order of the snapshot.
     for policy in &*route.policies {
         let mut flow = policy.on_request(ex);
         loop {
@@ -72,7 +77,7 @@ pub(crate) async fn decide<'b>(
             }
         }
     }
-    // 8. The route's action.
+    // 9. The route's action.
     match &route.action {
         Action::Forward(forward) if !forward.rewrites => Decision::Forward(forward),
         Action::Forward(forward) => match rewrite(ex, build, place.rule) {

@@ -1,6 +1,7 @@
 //! One request and its response in flight, independent of the protocol that carries it.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use frontdesk_http::{Known, RequestHead, ResponseHead};
 use frontdesk_router::{Captures, RequestView};
@@ -103,6 +104,10 @@ pub struct Exchange {
     pub request_lines: Vec<u8>,
     /// Field lines that policies add to the response.
     pub response_lines: Vec<u8>,
+    /// Whether it is a gRPC call.
+    pub grpc: bool,
+    /// When the caller gives up, where it has said so.
+    pub deadline: Option<Instant>,
     /// The response head's memory, while no response is being read.
     pub spare_head: ResponseHead,
 }
@@ -126,6 +131,8 @@ impl Default for Exchange {
             trace_id: [b'0'; 32],
             request_lines: Vec::new(),
             response_lines: Vec::new(),
+            grpc: false,
+            deadline: None,
             spare_head: ResponseHead::default(),
         }
     }
@@ -140,6 +147,8 @@ impl Exchange {
         self.request_lines.clear();
         self.response_lines.clear();
         self.head_len = 0;
+        self.grpc = false;
+        self.deadline = None;
     }
 
     /// Replaces the path by its canonical form; what follows sees only that.

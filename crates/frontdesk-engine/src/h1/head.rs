@@ -6,6 +6,7 @@ use frontdesk_policies::Exchange;
 use crate::answer::{Answer, reason};
 use crate::build::{Forward, ListenerConfig, Service, Target, UpstreamHost};
 use crate::forwarding;
+use crate::grpc;
 use crate::pipeline;
 use crate::thread::Thread;
 
@@ -89,6 +90,9 @@ pub(crate) fn write_request_fields(out: &mut Vec<u8>, parts: &RequestParts<'_>) 
     out.extend_from_slice(&ex.request_lines);
     if let Framing::Length(length) = ex.head.framing {
         write_length(out, length);
+    }
+    if let Some(deadline) = ex.deadline {
+        grpc::write_timeout(deadline, out);
     }
 }
 

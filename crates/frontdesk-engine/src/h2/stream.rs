@@ -18,6 +18,7 @@ use crate::build::ListenerConfig;
 use crate::clock::Timer;
 use crate::exchange::{self, Downstream, Report};
 use crate::forward::{Attempt, Failure, Opened};
+use crate::grpc;
 use crate::h1::client::code_of;
 use crate::h1::head::write_response_fields;
 use crate::h1::request_body::RequestStop;
@@ -292,7 +293,19 @@ impl ClientSide for Stream {
         Poll::Ready(Ok(()))
     }
 
-    fn cut(&mut self) {
+    fn cut(&mut self, ex: &Exchange, code: Code) {
+        if ex.grpc
+            && !self.ended
+            && code != Code::WriteTimeout
+            && let Some(send) = &mut self.send
+        {
+            let mut lines = Vec::new();
+            grpc::write_status(grpc::status_of(code), code.title(), &mut lines);
+            if send.send_trailers(head::fields(&lines)).is_ok() {
+                self.ended = true;
+                return;
+            }
+        }
         match &mut self.send {
             Some(send) => send.send_reset(Reason::INTERNAL_ERROR),
             None => self.respond.send_reset(Reason::INTERNAL_ERROR),

@@ -51,9 +51,10 @@ pub(crate) enum LogField {
     Referer,
     TraceId,
     Fault,
+    GrpcStatus,
 }
 
-const FIELDS: [(&str, LogField); 20] = [
+const FIELDS: [(&str, LogField); 21] = [
     ("time", LogField::Time),
     ("request_id", LogField::RequestId),
     ("client", LogField::Client),
@@ -74,6 +75,7 @@ const FIELDS: [(&str, LogField); 20] = [
     ("referer", LogField::Referer),
     ("trace_id", LogField::TraceId),
     ("fault", LogField::Fault),
+    ("grpc_status", LogField::GrpcStatus),
 ];
 
 /// The names of all fields, as in `observe.access_log.fields`.
@@ -155,6 +157,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) referer: Option<&'a [u8]>,
     pub(crate) trace_id: &'a [u8],
     pub(crate) fault: Option<&'a str>,
+    pub(crate) grpc_status: Option<u32>,
 }
 
 fn json_value(field: LogField, entry: &Entry<'_>, out: &mut Vec<u8>) {
@@ -188,6 +191,10 @@ fn json_value(field: LogField, entry: &Entry<'_>, out: &mut Vec<u8>) {
         LogField::UserAgent => optional(entry.user_agent, out),
         LogField::Referer => optional(entry.referer.map(without_query), out),
         LogField::TraceId => text(entry.trace_id, out),
+        LogField::GrpcStatus => match entry.grpc_status {
+            Some(status) => number(status.into(), out),
+            None => out.extend_from_slice(b"null"),
+        },
         LogField::Fault => optional(entry.fault.map(str::as_bytes), out),
     }
 }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 
 from tests.harness import Gateway, eventually, free_port
@@ -91,6 +93,12 @@ def gateway(module_gateway: Callable[..., Gateway], orders: tuple[Orders, int]) 
                     "service": "short",
                 },
                 "dead": {"match": {"grpc": {"service": "shop.Dead"}}, "service": "dead"},
+                "web": {
+                    "match": {"path": "/web/**"},
+                    "strip_prefix": "/web",
+                    "service": "orders",
+                    "grpc_web": True,
+                },
                 "denied": {
                     "match": {"grpc": {"service": SERVICE, "method": "Denied"}},
                     "service": "orders",
@@ -237,3 +245,70 @@ def test_many_calls_at_a_time_share_a_connection(channel: grpc.Channel, gateway:
     answers = [call.future(str(n).encode()) for n in range(300)]
     assert [answer.result(30) for answer in answers] == [f"got {n}".encode() for n in range(300)]
     assert gateway.metric("frontdesk_upstream_connections_opened_total") < 30
+
+
+# -- gRPC-Web (PROTOCOL-WEB.md) --------------------------------------------------------------------
+
+
+def frame(flags: int, message: bytes) -> bytes:
+    return bytes([flags]) + len(message).to_bytes(4, "big") + message
+
+
+def frames(body: bytes) -> list[tuple[int, bytes]]:
+    found = []
+    while body:
+        size = int.from_bytes(body[1:5], "big")
+        found.append((body[0], body[5 : 5 + size]))
+        body = body[5 + size :]
+    return found
+
+
+def web_call(gateway: Gateway, method: str, body: bytes, *, text: bool = False) -> httpx.Response:
+    suffix = "-text" if text else ""
+    fields = {"content-type": f"application/grpc-web{suffix}+proto", "x-grpc-web": "1"}
+    url = f"http://127.0.0.1:{gateway.port}/web/{SERVICE}/{method}"
+    return httpx.post(url, content=base64.b64encode(body) if text else body, headers=fields)
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["binary", "text"])
+def test_a_browser_calls_with_one_answer(gateway: Gateway, *, text: bool) -> None:
+    answer = web_call(gateway, "Get", frame(0, b"1"), text=text)
+    suffix = "-text" if text else ""
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == f"application/grpc-web{suffix}+proto"
+    (kind, message), (last, trailers) = frames(_decoded(answer.content, text=text))
+    assert (kind, message, last) == (0, b"got 1", 0x80)
+    assert b"grpc-status: 0\r\n" in trailers
+    assert b"x-trailing: 2\r\n" in trailers
+
+
+@pytest.mark.parametrize("text", [False, True], ids=["binary", "text"])
+def test_a_browser_gets_a_stream(gateway: Gateway, *, text: bool) -> None:
+    answer = web_call(gateway, "Watch", frame(0, b"300"), text=text)
+    *messages, (last, trailers) = frames(_decoded(answer.content, text=text))
+    assert [message for _, message in messages] == [str(n).encode() * 1000 for n in range(300)]
+    assert last == 0x80
+    assert b"grpc-status: 0\r\n" in trailers
+
+
+def test_a_browser_hears_of_failures(gateway: Gateway) -> None:
+    failed = web_call(gateway, "Get", frame(0, b"fail"))
+    found = failed.headers.get("grpc-status") or failed.content.decode("latin-1")
+    assert "9" in found
+    absent = web_call(gateway, "Gone", frame(0, b"1"))
+    assert absent.headers["grpc-status"] == "12"
+    broken = httpx.post(
+        f"http://127.0.0.1:{gateway.port}/web/{SERVICE}/Get",
+        content=b"!!!!",
+        headers={"content-type": "application/grpc-web-text"},
+    )
+    assert (broken.status_code, broken.headers["grpc-status"]) == (200, "13")
+    assert broken.headers["content-type"].startswith("application/grpc-web-text")
+
+
+def _decoded(body: bytes, *, text: bool) -> bytes:
+    """Base64 of pieces that were each encoded by themselves."""
+    if not text:
+        return body
+    quanta = [body[at : at + 4] for at in range(0, len(body), 4)]
+    return b"".join(base64.b64decode(quantum) for quantum in quanta)

@@ -2,9 +2,9 @@
 //! client prefers them. Written once for every protocol; a codec adds its framing.
 
 use frontdesk_http::Known;
-use frontdesk_policies::{Exchange, Rejection, RequestId};
+use frontdesk_policies::{Exchange, GrpcWeb, Rejection, RequestId};
 
-use crate::grpc;
+use crate::{grpc, grpc_web};
 
 /// An answer without its framing.
 pub(crate) struct Answer {
@@ -20,14 +20,15 @@ enum Form {
     Html,
     Text,
     /// Status 200 and the fields that end a gRPC call.
-    Grpc,
+    Grpc(Option<GrpcWeb>),
 }
 
 impl Answer {
     /// A rejection or fault, in the form the client prefers.
     pub(crate) fn of(rejection: &Rejection, ex: &Exchange, via: &str) -> Answer {
         if ex.grpc {
-            return Answer::in_form(rejection, Form::Grpc, &ex.request_id, via);
+            let form = Form::Grpc(ex.grpc_web);
+            return Answer::in_form(rejection, form, &ex.request_id, via);
         }
         let form = ex.known(Known::Accept).map_or(Form::Problem, preferred);
         Answer::in_form(rejection, form, &ex.request_id, via)
@@ -45,7 +46,10 @@ impl Answer {
             Form::Problem => ("application/problem+json", problem(rejection, id)),
             Form::Html => ("text/html; charset=utf-8", html(rejection, id)),
             Form::Text => ("text/plain; charset=utf-8", text(rejection, id)),
-            Form::Grpc => ("application/grpc", String::new()),
+            Form::Grpc(web) => (
+                web.map_or("application/grpc", grpc_web::content_type),
+                String::new(),
+            ),
         };
         let mut fields = Vec::with_capacity(256);
         let mut field = |name: &str, value: &str| {
@@ -67,7 +71,7 @@ impl Answer {
             field("retry-after", "1");
         }
         let mut status = rejection.code.status();
-        if form == Form::Grpc {
+        if matches!(form, Form::Grpc(_)) {
             status = 200;
             grpc::write_status(
                 grpc::status_of(rejection.code),

@@ -10,6 +10,7 @@ mod explain;
 mod forward;
 mod forwarding;
 mod grpc;
+mod grpc_web;
 mod h1;
 mod h2;
 mod listener;

@@ -7,8 +7,8 @@ use frontdesk_router::{Found, PathFault};
 use crate::answer::Answer;
 use crate::build::{Action, Build, Forward, ListenerConfig, Route, render};
 use crate::forwarding;
-use crate::grpc;
 use crate::thread::Thread;
+use crate::{grpc, grpc_web};
 
 /// What a request comes to.
 pub(crate) enum Decision<'b> {
@@ -62,6 +62,9 @@ pub(crate) async fn decide<'b>(
         Ok(route) => route,
         Err(rejection) => return Decision::Reject(rejection),
     };
+    if route.grpc_web {
+        grpc_web::begin(ex);
+    }
     // 7. A body that says that it is too large need not be read.
     if matches!(ex.head.framing, Framing::Length(length) if length > route.max_body) {
         return reject(Code::BodyTooLarge, body_limit(route.max_body));
@@ -361,7 +364,7 @@ mod tests {
             "routes":[{{"name":"r","priority":0,"matches":[{{"host":null,
                 "path":{{"kind":"prefix","value":"/a/**"}},"methods":[],"headers":[],"query":[]}}],
                 "action":{{"kind":"forward","split":[{{"service":"s","weight":1}}],"strip_prefix":"/a",
-                "rewrite_path":null,"mirror":null}},"policies":[],"max_body_bytes":10,"upgrades":[]}}],
+                "rewrite_path":null,"mirror":null}},"policies":[],"max_body_bytes":10,"grpc_web":false,"upgrades":[]}}],
             "observe":{{"access_log":{{"to":"off","format":"json","fields":[],"sample_ppm":0}}}},
             "process":{{"max_connections":0,"drain_ms":0,"websocket_idle_ms":0}}}}"#
         );

@@ -72,6 +72,15 @@ pub(crate) fn hex16(value: u64, out: &mut [u8]) {
     }
 }
 
+/// The two forms of gRPC-Web.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrpcWeb {
+    /// Messages as they are.
+    Binary,
+    /// Base64.
+    Text,
+}
+
 /// One request and its response in flight. Reused from exchange to exchange: [`Exchange::reset`]
 /// keeps the capacity of its buffers.
 pub struct Exchange {
@@ -106,6 +115,8 @@ pub struct Exchange {
     pub response_lines: Vec<u8>,
     /// Whether it is a gRPC call.
     pub grpc: bool,
+    /// The form in which a browser made it, if one did.
+    pub grpc_web: Option<GrpcWeb>,
     /// When the caller gives up, where it has said so.
     pub deadline: Option<Instant>,
     /// The response head's memory, while no response is being read.
@@ -132,6 +143,7 @@ impl Default for Exchange {
             request_lines: Vec::new(),
             response_lines: Vec::new(),
             grpc: false,
+            grpc_web: None,
             deadline: None,
             spare_head: ResponseHead::default(),
         }
@@ -148,6 +160,7 @@ impl Exchange {
         self.response_lines.clear();
         self.head_len = 0;
         self.grpc = false;
+        self.grpc_web = None;
         self.deadline = None;
     }
 

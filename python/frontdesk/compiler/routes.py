@@ -23,6 +23,7 @@ def compile_route(name: str, route: Route, config: Config) -> model.Route:
         action=compile_action(route),
         policies=effective(route, config),
         max_body_bytes=compile_max_body(route),
+        grpc_web=route.grpc_web,
         upgrades=list(dict.fromkeys(route.upgrades)),
     )
 

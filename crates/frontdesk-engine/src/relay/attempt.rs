@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use frontdesk_http::{Fault, Field, Known, ResponseHead, Version};
+use frontdesk_http::{Fault, Field, Known, ResponseFraming, ResponseHead, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, Response};
 
 use super::pieces::RequestPieces;
@@ -13,6 +13,7 @@ use crate::clock::{NEVER, Tick};
 use crate::exchange::{Report, reject};
 use crate::forward::{Attempt, Failure, Retry, count_fault};
 use crate::grpc;
+use crate::grpc_web::{self, Transform};
 use crate::h1::attempt::MAX_INTERIM;
 use crate::h1::request_body::RequestStop;
 use crate::h1::transfer::Stop;
@@ -72,6 +73,7 @@ pub(crate) async fn run<S: ClientSide>(
     let grpc_status = head
         .find(target.bytes(), b"grpc-status")
         .and_then(grpc::parse_status);
+    grpc_web::respond(ex, &mut head);
     let whole = request.is_finished();
     report.status = head.status;
     if side.respond(ex, &head, target.bytes(), whole).is_err() {
@@ -79,13 +81,17 @@ pub(crate) async fn run<S: ClientSide>(
         return Ok(side.gone());
     }
     target.head_done(&head);
+    let has_body = !matches!(
+        head.framing,
+        ResponseFraming::None | ResponseFraming::Length(0)
+    );
     let mut relay = Relay {
         side,
         target: &mut target,
         request: &mut request,
         attempt,
     };
-    let (result, sent, trailers) = relay.body().await;
+    let (result, sent, trailers) = relay.body(Transform::of(ex), has_body).await;
     report.bytes_in = request.received;
     report.body = request.state();
     report.bytes_out = sent;
@@ -176,7 +182,12 @@ impl<S: ClientSide> Relay<'_, S> {
 
     /// Sends the response body, and what is left of the request; how it ended, the body bytes sent and the
     /// trailer lines.
-    async fn body(&mut self) -> (Result<(), Stop>, u64, Vec<u8>) {
+    async fn body(
+        &mut self,
+        mut web: Option<Transform>,
+        has_body: bool,
+    ) -> (Result<(), Stop>, u64, Vec<u8>) {
+        let is_web = web.is_some();
         let clock = &self.attempt.plan.thread.clock;
         let (mut data, mut end, mut sent) = (Bytes::new(), None::<Vec<u8>>, 0);
         let mut last = clock.now();
@@ -198,13 +209,25 @@ impl<S: ClientSide> Relay<'_, S> {
                             data: piece,
                             last: is_last,
                         })) => {
-                            data = piece;
                             end = is_last.then(Vec::new);
                             last = clock.now();
                             self.request.touch(clock);
+                            data = match &web {
+                                None => piece,
+                                Some(web) => {
+                                    self.target.taken(piece.len());
+                                    web.encode(piece)
+                                }
+                            };
+                            if let Some(web) = web.take_if(|_| is_last) {
+                                data = [&data[..], &web.trailers(b"")].concat().into();
+                            }
                             continue;
                         }
                         Poll::Ready(Ok(Piece::End(trailers))) => {
+                            if let Some(web) = web.take().filter(|_| has_body) {
+                                data = web.trailers(&trailers);
+                            }
                             end = Some(trailers);
                             continue;
                         }
@@ -221,7 +244,9 @@ impl<S: ClientSide> Relay<'_, S> {
                 let moved = size - data.len();
                 if moved > 0 {
                     sent += moved as u64;
-                    self.target.taken(moved);
+                    if !is_web {
+                        self.target.taken(moved);
+                    }
                     last = clock.now();
                 }
                 match polled {

@@ -10,6 +10,7 @@ use super::{ClientSide, Piece, Target};
 use crate::build::ListenerConfig;
 use crate::clock::{Clock, NEVER, TICK_MS, Tick};
 use crate::forward::Plan;
+use crate::grpc_web::Transform;
 use crate::h1::request_body::{BodyState, RequestStop};
 
 /// What is known of the request's body over all attempts.
@@ -27,6 +28,7 @@ pub(crate) struct RequestPieces {
     idle: Tick,
     min_rate: u64,
     is_conversation: bool,
+    web: Option<Transform>,
     began: Tick,
     deadline: Tick,
 }
@@ -51,6 +53,7 @@ impl RequestPieces {
             idle,
             min_rate,
             is_conversation: ex.grpc,
+            web: Transform::of(ex),
             began: clock.now(),
             deadline: clock.after(idle),
         }
@@ -117,7 +120,9 @@ impl RequestPieces {
             };
             let moved = before - self.data.len();
             if moved > 0 {
-                side.taken(moved);
+                if self.web.is_none() {
+                    side.taken(moved);
+                }
                 self.deadline = side.thread().clock.after(self.idle);
             }
             match polled {
@@ -138,7 +143,16 @@ impl RequestPieces {
     ) -> Result<bool, RequestStop> {
         match side.poll_body(cx) {
             Poll::Ready(Ok(Piece::Data { data, last })) => {
-                self.end = last.then(Vec::new);
+                let data = match &mut self.web {
+                    None => data,
+                    Some(web) => {
+                        side.taken(data.len());
+                        web.decode(data).map_err(RequestStop::Malformed)?
+                    }
+                };
+                if last {
+                    self.end = Some(self.ended(Vec::new())?);
+                }
                 self.received += data.len() as u64;
                 if self.received > self.limit {
                     return Err(RequestStop::TooLarge);
@@ -148,7 +162,7 @@ impl RequestPieces {
                 Ok(true)
             }
             Poll::Ready(Ok(Piece::End(trailers))) => {
-                self.end = Some(trailers);
+                self.end = Some(self.ended(trailers)?);
                 Ok(true)
             }
             Poll::Ready(Err(stop)) => Err(stop),
@@ -163,6 +177,13 @@ impl RequestPieces {
                 Ok(false)
             }
         }
+    }
+
+    fn ended(&self, trailers: Vec<u8>) -> Result<Vec<u8>, RequestStop> {
+        if let Some(web) = &self.web {
+            web.finish().map_err(RequestStop::Malformed)?;
+        }
+        Ok(trailers)
     }
 
     /// The tick at which the bytes so far fall below the floor, as in `h1::request_body`.

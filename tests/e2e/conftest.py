@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.edge import Edge, start_edge
+from tests.e2e.secure import SITE
 from tests.e2e.town import Town, start_town
-from tests.harness import Gateway, RecordingUpstream, eventually, ok
+from tests.harness import Authority, Gateway, Issued, RecordingUpstream, eventually, ok
 
 
 @pytest.fixture
@@ -47,6 +48,18 @@ def module_gateway() -> Iterator[Callable[..., Gateway]]:
             return stack.enter_context(Gateway(config, **options))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Signs the certificates of a module's tests."""
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def site(authority: Authority) -> Issued:
+    """A certificate for `site.test` and for the address that clients connect to."""
+    return authority.issue(*SITE, file="site")
 
 
 @pytest.fixture(scope="module")

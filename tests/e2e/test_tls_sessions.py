@@ -57,18 +57,28 @@ def test_min_version_refuses_1_2(
 
 
 def test_alpn(gateway: Gateway, authority: Authority) -> None:
-    """HTTP/1.1 is agreed on where it is offered; a client that offers nothing gets it too."""
-    for offer, agreed in (
-        (("http/1.1",), "http/1.1"),
-        (("h2", "http/1.1"), "http/1.1"),
-        ((), None),
-    ):
+    """HTTP/2 goes before HTTP/1.1; a client that offers nothing gets HTTP/1.1."""
+    for offer, agreed in ((("http/1.1",), "http/1.1"), (("http/1.1", "h2"), "h2"), ((), None)):
         with Connection(gateway.port, tls=authority.client(alpn=offer)) as client:
             assert client.secured.selected_alpn_protocol() == agreed
-            assert client.request().body == b"one"
+            if agreed != "h2":
+                assert client.request().body == b"one"
 
 
-@pytest.mark.parametrize("offer", [("h2",), ("http/1.0", "spdy/3"), ("imap",)])
+def test_alpn_without_http2(
+    gateway_of: Callable[..., Gateway], authority: Authority, site: Issued
+) -> None:
+    config = answering_tls("one", site)
+    config["listeners"]["web"]["http2"] = False
+    gateway = gateway_of(config)
+    with Connection(gateway.port, tls=authority.client(alpn=("h2", "http/1.1"))) as client:
+        assert client.secured.selected_alpn_protocol() == "http/1.1"
+        assert client.request().body == b"one"
+    with pytest.raises(ssl.SSLError, match=r"(?i)no.application.protocol"):
+        gateway.get("/", tls=authority.client(alpn=("h2",)))
+
+
+@pytest.mark.parametrize("offer", [("http/1.0", "spdy/3"), ("imap",)])
 def test_alpn_without_anything_in_common_is_refused(
     gateway: Gateway, authority: Authority, offer: tuple[str, ...]
 ) -> None:

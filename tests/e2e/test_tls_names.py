@@ -66,7 +66,7 @@ def test_the_first_one_is_for_everybody_else(
 @pytest.mark.parametrize("name", [*UNKNOWN, None])
 def test_strict_names_refuses_everybody_else(name: str | None, strict: Gateway) -> None:
     failed = handshakes(strict, "failed")
-    with pytest.raises(ssl.SSLError, match="(?i)alert"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)alert"):
         Connection(strict.port, tls=anybody(), server_name=name)
     eventually(lambda: handshakes(strict, "failed") == failed + 1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +61,16 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def site(authority: Authority) -> Issued:
     """A certificate for `site.test` and for the address that clients connect to."""
     return authority.issue(*SITE, file="site")
+
+
+@pytest.fixture
+def live(authority: Authority, tmp_path: Path) -> Issued:
+    """A certificate for the address, whose files the test may change."""
+    first = authority.issue("127.0.0.1")
+    mine = Issued(tmp_path / "live.pem", tmp_path / "live.key")
+    mine.certificate.write_bytes(first.certificate.read_bytes())
+    mine.key.write_bytes(first.key.read_bytes())
+    return mine
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,16 @@ import ssl
 import subprocess
 from typing import Any
 
+import pytest
+
 from tests.harness import Connection, Gateway, Issued, anybody
 from tests.harness.configs import answering, forwarding
 
 SITE = ("site.test", "127.0.0.1")
 """Names of the certificate that most tests need: clients connect to the address and verify it."""
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+both_versions = pytest.mark.parametrize("version", VERSIONS, ids=["1.2", "1.3"])
 
 
 def listener(*certificates: Issued, limits: dict[str, Any] | None = None, **tls: Any) -> Any:

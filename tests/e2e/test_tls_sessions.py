@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
-from tests.e2e.secure import answering_tls, handshakes, listener, s_client
+from tests.e2e.secure import answering_tls, both_versions, handshakes, listener, s_client
 from tests.harness import Authority, Connection, Gateway, Issued, eventually
 from tests.harness.configs import answering
 
@@ -103,7 +103,7 @@ def _resumes(gateway: Gateway, context: ssl.SSLContext, session: ssl.SSLSession)
         return bool(client.secured.session_reused)
 
 
-@pytest.mark.parametrize("version", [ONLY_1_2, ONLY_1_3], ids=["1.2", "1.3"])
+@both_versions
 def test_resumption(gateway: Gateway, authority: Authority, version: ssl.TLSVersion) -> None:
     full, resumed = handshakes(gateway, "full"), handshakes(gateway, "resumed")
     context = authority.client(version)
@@ -125,7 +125,7 @@ def test_resumption_by_another_client(gateway: Gateway, tmp_path: Path, version:
     assert "one" in again
 
 
-@pytest.mark.parametrize("version", [ONLY_1_2, ONLY_1_3], ids=["1.2", "1.3"])
+@both_versions
 def test_sessions_outlive_a_reload(
     gateway_of: Callable[..., Gateway],
     authority: Authority,

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from .cores import LOAD_CORE, pinned
 from .latency import Histogram
 
+if TYPE_CHECKING:
+    from .work import Speaks
+
 CONNECTIONS = 64
 
+_HANDSHAKES = Path(__file__).with_name("handshakes.py")
 _CRATE = Path(__file__).resolve().parents[1] / "loadgen"
 
 # Many paths are formatted once; each request then costs a call of Lua, one path costs none.
@@ -47,12 +53,44 @@ class Saturation:
     failed: int
 
 
-def saturate(port: int, paths: list[str], seconds: int, folder: Path) -> Saturation:
+def saturate(
+    port: int, paths: list[str], seconds: int, folder: Path, speaks: Speaks = "http1"
+) -> Saturation:
     """Sends as much as one core can over 64 connections."""
+    match speaks:
+        case "http1":
+            return _wrk(f"http://127.0.0.1:{port}", paths, seconds, folder)
+        case "tls":
+            return _wrk(f"https://127.0.0.1:{port}", paths, seconds, folder)
+        case "http2":
+            return _h2load(port, paths[0], seconds)
+        case "handshakes":
+            return _handshakes(port, paths[0], seconds, resume=False)
+        case "resumed":
+            return _handshakes(port, paths[0], seconds, resume=True)
+
+
+def _handshakes(port: int, path: str, seconds: int, *, resume: bool) -> Saturation:
+    program = [sys.executable, str(_HANDSHAKES), str(port), path, str(seconds), str(int(resume))]
+    found = json.loads(_run(pinned(LOAD_CORE, program)))
+    return Saturation(found["requests"], found["seconds"], found["failed"])
+
+
+def _h2load(port: int, path: str, seconds: int) -> Saturation:
+    """HTTP/2 over TLS: 64 connections with 10 requests at a time on each."""
+    flags = ["-t1", f"-c{CONNECTIONS}", "-m10", f"-D{seconds}"]
+    output = _run(pinned(LOAD_CORE, ["h2load", *flags, f"https://127.0.0.1:{port}{path}"]))
+    requests = re.search(r"requests: .* (\d+) done, (\d+) succeeded, (\d+) failed", output)
+    if requests is None:
+        raise RuntimeError(f"h2load says nothing of its requests:\n{output}")
+    return Saturation(int(requests[2]), float(seconds), int(requests[3]))
+
+
+def _wrk(origin: str, paths: list[str], seconds: int, folder: Path) -> Saturation:
     script = folder / "wrk.lua"
     script.write_text(_script(paths, folder))
     flags = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
-    output = _run(pinned(LOAD_CORE, ["wrk", *flags, f"http://127.0.0.1:{port}{paths[0]}"]))
+    output = _run(pinned(LOAD_CORE, ["wrk", *flags, f"{origin}{paths[0]}"]))
     line = next(line for line in output.splitlines() if line.startswith("RESULT "))
     found = json.loads(line.removeprefix("RESULT "))
     return Saturation(found["requests"], found["microseconds"] / 1e6, found["failed"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import ssl
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ class Launch:
     core: int
     folder: Path
     probe: str
+    secure: bool = False
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> Started:
@@ -102,7 +104,7 @@ class Launch:
         return started
 
     def _await_answer(self, started: Started, begin: float) -> None:
-        while (status := status_of(self.port, self.probe)) != 200:
+        while (status := status_of(self.port, self.probe, secure=self.secure)) != 200:
             if started.process.poll() is not None or time.monotonic() - begin > START_SECONDS:
                 tail = started.log.read_text(errors="replace")[-2000:]
                 raise StartError(
@@ -112,9 +114,13 @@ class Launch:
             time.sleep(0.005)
 
 
-def status_of(port: int, path: str) -> int | None:
+def status_of(port: int, path: str, *, secure: bool = False) -> int | None:
     """The status of a GET, or None when nothing answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    if secure:
+        # The certificate is one that was made for this run.
+        trusting = ssl._create_unverified_context()  # noqa: SLF001
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=2, context=trusting)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

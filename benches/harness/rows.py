@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import columns, idle, open_loop, reload, saturation, start
 from .contender import Contender
-from .peers import FRONTDESK, HAPROXY, NGINX, Peer
+from .peers import ENVOY, FRONTDESK, HAPROXY, NGINX, Peer
 from .reloadable import ReloadFrontdesk, ReloadNginx
 from .work import Work
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .columns import Column
     from .run_context import Context, Result
+    from .work import Speaks
 
 BODY = 1024
 LOW_RATE = 5_000
@@ -44,6 +45,15 @@ def _some(context: Context, *chosen: tuple[str, Peer, Work]) -> list[Contender]:
 
 def _body(size: int) -> Callable[[Context], Result]:
     return lambda context: saturation.measure(context, _everyone(context, body=size), NGINX.name)
+
+
+def _speaking(speaks: Speaks, *peers: Peer) -> Callable[[Context], Result]:
+    def measure(context: Context) -> Result:
+        work = Work(context.upstream[BODY], speaks=speaks)
+        chosen = _some(context, *((peer.name, peer, work) for peer in peers))
+        return saturation.measure(context, chosen, NGINX.name)
+
+    return measure
 
 
 def _many_routes(context: Context) -> Result:
@@ -117,6 +127,25 @@ ROWS = (
     Row("routes-100000", "From 10 to 100,000 routes", columns.SATURATION, _growing_routes),
     Row("latency-low", "Latency far below the limit", columns.LATENCY, _latency_low),
     Row("latency-half", "Latency at half of nginx's limit", columns.LATENCY, _latency_half),
+    Row("tls", "HTTP/1 over TLS", columns.SATURATION, _speaking("tls", FRONTDESK, NGINX, ENVOY)),
+    Row(
+        "http2",
+        "HTTP/2 over TLS from the client, HTTP/1 to the upstream",
+        columns.SATURATION,
+        _speaking("http2", FRONTDESK, NGINX, ENVOY),
+    ),
+    Row(
+        "handshakes",
+        "One request per TLS connection, full handshake (ECDSA P-256)",
+        columns.SATURATION,
+        _speaking("handshakes", FRONTDESK, NGINX),
+    ),
+    Row(
+        "resumed",
+        "One request per TLS connection, session resumed",
+        columns.SATURATION,
+        _speaking("resumed", FRONTDESK, NGINX),
+    ),
     Row("idle", "Idle keep-alive connections", columns.IDLE, _idle),
     Row("memory", "Idle install, all processes", columns.MEMORY, _memory),
     Row("start", "Start with 10,000 routes", columns.START, _start),

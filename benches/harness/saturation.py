@@ -49,12 +49,13 @@ def measure(context: Context, contenders: Sequence[Contender], control: str) -> 
 
 
 def _sample(context: Context, running: Running) -> Sample:
-    port, paths = running.started.port, running.contender.work.paths()
+    port, work = running.started.port, running.contender.work
+    paths = work.paths()
     effort, folder = context.effort, context.folder
-    saturate(port, paths, effort.warmup_seconds, folder)
+    saturate(port, paths, effort.warmup_seconds, folder, work.speaks)
     pids = running.started.pids()
     core, before = core_times(LOAD_CORE), {pid: cpu_ns([pid]) for pid in pids}
-    seen = saturate(port, paths, effort.seconds, folder)
+    seen = saturate(port, paths, effort.seconds, folder, work.speaks)
     spent = [cpu_ns([pid]) - before[pid] for pid in pids]
     busy = busy_ratio(core, core_times(LOAD_CORE))
     scale = 1000 * max(1, seen.requests)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
+Speaks = Literal["http1", "tls", "http2", "handshakes", "resumed"]
 SAMPLED_ROUTES = 1_000
 
 
@@ -11,12 +13,19 @@ SAMPLED_ROUTES = 1_000
 class Work:
     """A number of routes in front of one upstream.
 
-    `observed` switches access log and metrics on, where a peer is asked for them at all.
+    `observed` switches access log and metrics on, where a peer is asked for them at all. `speaks` is what
+    the client speaks: HTTP/1 alone, HTTP/1 over TLS, HTTP/2 over TLS, or one TLS handshake per request.
     """
 
     upstream_port: int
     routes: int = 1
     observed: bool = False
+    speaks: Speaks = "http1"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the client speaks TLS."""
+        return self.speaks != "http1"
 
     def prefixes(self) -> list[str]:
         """The path prefix of each route, without the trailing slash."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from frontdesk.compiler import compile_file
+from tests.harness.certificates import Authority
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -30,7 +32,21 @@ def blocks() -> list[tuple[str, str]]:
 def test_a_block_of_the_documentation(tmp_path: Path, name: str, text: str) -> None:
     path = tmp_path / "gateway.yaml"
     path.write_text(text, encoding="utf-8")
+    provide_certificates(tmp_path / "certs", text)
     assert compile_file(path).encoded
+
+
+def provide_certificates(folder: Path, text: str) -> None:
+    """The files that a block names as `certs/….pem`, `certs/….key` and `certs/…-ca.pem`."""
+    stems = set(re.findall(r"\bcerts/([a-z-]+)\.pem", text))
+    if not stems:
+        return
+    authority = Authority(folder)
+    for stem in stems:
+        if stem.endswith("-ca"):
+            shutil.copy(authority.pem, folder / f"{stem}.pem")
+        else:
+            authority.issue("example.com", file=stem)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

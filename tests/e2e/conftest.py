@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.edge import Edge, start_edge
+from tests.e2e.secure import SITE
 from tests.e2e.town import Town, start_town
-from tests.harness import Gateway, RecordingUpstream, eventually, ok
+from tests.harness import Authority, Gateway, Issued, RecordingUpstream, eventually, ok
 
 
 @pytest.fixture
@@ -47,6 +49,28 @@ def module_gateway() -> Iterator[Callable[..., Gateway]]:
             return stack.enter_context(Gateway(config, **options))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Signs the certificates of a module's tests."""
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def site(authority: Authority) -> Issued:
+    """A certificate for `site.test` and for the address that clients connect to."""
+    return authority.issue(*SITE, file="site")
+
+
+@pytest.fixture
+def live(authority: Authority, tmp_path: Path) -> Issued:
+    """A certificate for the address, whose files the test may change."""
+    first = authority.issue("127.0.0.1")
+    mine = Issued(tmp_path / "live.pem", tmp_path / "live.key")
+    mine.certificate.write_bytes(first.certificate.read_bytes())
+    mine.key.write_bytes(first.key.read_bytes())
+    return mine
 
 
 @pytest.fixture(scope="module")

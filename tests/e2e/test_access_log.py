@@ -17,7 +17,7 @@ from tests.harness import Connection, Gateway, RecordingUpstream, Truncate, even
 FIELDS = [
     "time", "request_id", "client", "method", "host", "path", "query", "protocol", "status",
     "route", "service", "target", "duration", "upstream_duration", "bytes_in", "bytes_out",
-    "user_agent", "referer", "trace_id", "fault",
+    "user_agent", "referer", "trace_id", "fault", "grpc_status",
 ]  # fmt: skip
 
 

@@ -44,3 +44,13 @@ def test_unread_stdout_stops_nothing(
     assert gateway.get("/").body == b"two"
     assert gateway.status("/metrics") == 200
     assert gateway.stop() == 0, "drained and stopped by itself"
+
+
+def test_a_full_disk_is_counted_and_told_once(gateway_of: Callable[..., Gateway]) -> None:
+    config = CONFIG | {"observe": {"access_log": {"to": "/dev/full"}}}
+    gateway = gateway_of(config, watch=False)
+    for _ in range(3):
+        before = gateway.metric(LOST)
+        assert gateway.get("/").status == 200
+        eventually(lambda lost=before: gateway.metric(LOST) > lost)
+    assert gateway.stderr.count("records are lost and counted") == 1

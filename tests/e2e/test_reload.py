@@ -243,6 +243,7 @@ def test_only_the_threads_that_serve_have_full_priority(gateway_of: Callable[...
         for thread in worker.threads()
         if thread.id != worker.pid
     }
-    assert nice["engine-0"] == 0
-    assert os.getpriority(os.PRIO_PROCESS, worker.pid) == 10
-    assert psutil.Process(gateway.control_pid()).nice() == 10
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert nice["engine-0"] == ours
+    assert os.getpriority(os.PRIO_PROCESS, worker.pid) == max(10, ours)
+    assert psutil.Process(gateway.control_pid()).nice() == max(10, ours)

@@ -35,7 +35,7 @@ def test_metrics_are_well_formed_and_summed(gateway: Gateway) -> None:
     for _ in range(10):
         gateway.get("/")
     text = gateway.status_response("/metrics").body.decode()
-    sample = re.compile(r'[a-z_:]+(\{([a-z_]+="[^"]*",?)*\})? [0-9.e+-]+(Inf)?')
+    sample = re.compile(r'[a-z0-9_:]+(\{([a-z_]+="[^"]*",?)*\})? [0-9.e+-]+(Inf)?')
     series = [line for line in text.splitlines() if not line.startswith("#")]
     assert all(sample.fullmatch(line) for line in series)
     names = [line.rpartition(" ")[0] for line in series]

@@ -192,7 +192,9 @@ def test_folders_and_sockets_are_private(gateway_of: Callable[..., Gateway]) -> 
     assert mode(gateway.state_dir) == 0o700
     assert mode(gateway.run_dir / "control.sock") & 0o077 == 0
     assert mode(gateway.run_dir / "worker-0.sock") == 0o600
-    assert mode(gateway.state_dir / "last-good") == 0o600
+    last_good = gateway.state_dir / "last-good"
+    eventually(last_good.exists, what="the last good configuration")
+    assert mode(last_good) == 0o600
 
 
 def test_working_directory_is_not_imported_from(gateway_of: Callable[..., Gateway]) -> None:

@@ -1,5 +1,6 @@
 """What the end-to-end tests stand on: a real gateway, recording upstreams, raw clients, load."""
 
+from tests.harness.certificates import Authority, Issued, anybody
 from tests.harness.gateway import Gateway
 from tests.harness.load import Load
 from tests.harness.ports import free_port
@@ -17,9 +18,11 @@ from tests.harness.upstream import (
 from tests.harness.waiting import eventually
 
 __all__ = [
+    "Authority",
     "Connection",
     "Drip",
     "Gateway",
+    "Issued",
     "Load",
     "RecordedConnection",
     "RecordedRequest",
@@ -28,6 +31,7 @@ __all__ = [
     "Response",
     "Stall",
     "Truncate",
+    "anybody",
     "eventually",
     "free_port",
     "ok",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections import Counter
 
@@ -17,8 +18,14 @@ class Load:
     """
 
     def __init__(
-        self, port: int, target: str = "/", clients: int = 4, keep_alive: bool = True
+        self,
+        port: int,
+        target: str = "/",
+        clients: int = 4,
+        keep_alive: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self.port, self.target, self.keep_alive = port, target, keep_alive
         self.done = 0
         self.reopened = 0
@@ -47,7 +54,7 @@ class Load:
         while not self._stop.is_set():
             fresh = connection is None
             try:
-                connection = connection or Connection(self.port)
+                connection = connection or Connection(self.port, tls=self._tls)
                 response = connection.request("GET", self.target)
             except OSError as error:
                 clean_close = not fresh and connection is not None and connection.buffer == b""

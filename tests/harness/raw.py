@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterable
@@ -32,13 +33,53 @@ class Response:
 
 
 class Connection:
-    """One client connection. Reading keeps surplus bytes for the next response."""
+    """One client connection. Reading keeps surplus bytes for the next response.
 
-    def __init__(self, port: int, host: str = "127.0.0.1", timeout: float = 10.0) -> None:
+    Args:
+        tls: speak TLS with this context.
+        server_name: the name to ask for and to verify, where the context does that.
+        session: of an earlier connection with the same context, to resume.
+        before: bytes to send before TLS begins.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        host: str = "127.0.0.1",
+        timeout: float = 10.0,
+        *,
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+        session: ssl.SSLSession | None = None,
+        before: bytes = b"",
+    ) -> None:
         self.sock = socket.create_connection((host, port), timeout=timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         self.closed = False
+        self.cut = False
+        """Whether the end was a reset or, with TLS, came without close_notify (RFC 8446 section 6.1)."""
+        self.sock.sendall(before)
+        if tls is not None:
+            self._secure(tls, server_name or (host if tls.check_hostname else None), session)
+
+    def _secure(
+        self, tls: ssl.SSLContext, name: str | None, session: ssl.SSLSession | None
+    ) -> None:
+        plain = self.sock
+        try:
+            self.sock = tls.wrap_socket(
+                plain, server_hostname=name, session=session, suppress_ragged_eofs=False
+            )
+        except BaseException:
+            plain.close()
+            raise
+
+    @property
+    def secured(self) -> ssl.SSLSocket:
+        """The socket of a connection with TLS, for what was agreed on."""
+        assert isinstance(self.sock, ssl.SSLSocket)
+        return self.sock
 
     def __enter__(self) -> Connection:
         return self
@@ -81,8 +122,9 @@ class Connection:
             return False
         try:
             data = self.sock.recv(65536)
-        except (ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             data = b""
+            self.cut = True
         if not data:
             self.closed = True
             return False
@@ -220,17 +262,19 @@ def raw(
     timeout: float = 10.0,
     half_close: bool = False,
     host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
 ) -> bytes:
     """Send bytes (in pieces, if given so), then read until the peer closes.
 
     A peer that closes while the bytes are still being sent is an answer too, not an error.
     """
-    with Connection(port, host, timeout) as connection:
+    with Connection(port, host, timeout, tls=tls, server_name=server_name) as connection:
         try:
             connection.send(data, pause)
             if half_close:
                 connection.sock.shutdown(socket.SHUT_WR)
-        except (ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             pass
         return connection.read_until_close()
 
@@ -243,7 +287,9 @@ def request(
     body: bytes = b"",
     host: str = "gateway.test",
     timeout: float = 10.0,
+    tls: ssl.SSLContext | None = None,
+    server_name: str | None = None,
 ) -> Response:
     """One valid request on a connection of its own."""
-    with Connection(port, timeout=timeout) as connection:
+    with Connection(port, timeout=timeout, tls=tls, server_name=server_name) as connection:
         return connection.request(method, target, headers, body, host)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,11 @@ class Stall:
 
 @dataclass(frozen=True)
 class Truncate:
-    """Send these bytes and close the connection normally."""
+    """Send these bytes and close the connection normally; with TLS, without `notify`, as an attacker who
+    cuts the connection would: no close_notify."""
 
     data: bytes = b""
+    notify: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,9 @@ class RecordedConnection:
     data: bytes = b""
     ended: str = "open"
     requests: list[RecordedRequest] = field(default_factory=list)
+    resumed: bool = False
+    certificate: dict[str, Any] = field(default_factory=dict)
+    """The certificate that the gateway showed, empty without one."""
 
 
 def ok(
@@ -107,7 +114,8 @@ class RecordingUpstream:
     follow. An answer is bytes, a step (`Stall`, `Truncate`, `Reset`, `Drip`), a list of these, or a
     function of the `RecordedRequest` that gives one. With `early=True` the answer is sent as soon as
     the head is there, before the body is read. With `on_connect` a function takes over the
-    socket of every connection after accept (for tunnels); bytes it reads are its own to record.
+    socket of every connection after accept (for tunnels); bytes it reads are its own to record. With `tls`
+    it speaks TLS; `names` holds the names that were asked for (SNI).
     """
 
     def __init__(
@@ -116,7 +124,12 @@ class RecordingUpstream:
         early: bool = False,
         port: int = 0,
         on_connect: Callable[[socket.socket], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self.names: list[str | None] = []
+        self._tls = tls
+        if tls is not None:
+            tls.sni_callback = lambda _, name, __: self.names.append(name)
         self.connections: list[RecordedConnection] = []
         self._answers: list[Answer] = list(answers) or [ok()]
         self._next = 0
@@ -130,7 +143,7 @@ class RecordingUpstream:
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
         self._spawn(self._accept)
 
     def __enter__(self) -> RecordingUpstream:
@@ -203,6 +216,8 @@ class RecordingUpstream:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             with self._lock:
                 record = RecordedConnection(self._accepted)
                 self._accepted += 1
@@ -212,6 +227,10 @@ class RecordingUpstream:
 
     def _serve(self, sock: socket.socket, record: RecordedConnection) -> None:
         try:
+            if isinstance(sock, ssl.SSLSocket):
+                sock.do_handshake()
+                record.resumed = bool(sock.session_reused)
+                record.certificate = dict(sock.getpeercert() or {})
             if self._on_connect is not None:
                 self._on_connect(sock)
             else:
@@ -268,6 +287,9 @@ class RecordingUpstream:
                     time.sleep(step.pause)
             else:
                 sock.sendall(step.data)
+                if isinstance(step, Truncate) and step.notify and isinstance(sock, ssl.SSLSocket):
+                    with contextlib.suppress(OSError):
+                        sock.unwrap()
                 if isinstance(step, Reset):
                     linger = struct.pack("ii", 1, 0)
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

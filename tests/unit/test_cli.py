@@ -131,6 +131,32 @@ def test_explain_of_what_is_not_served(tmp_path: Path, capsys: pytest.CaptureFix
     assert "404" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("method", "url", "words"),
+    [
+        ("GET", "/a%2Fb", "invalid_path"),
+        ("TRACE", "/users/7", "allowed: GET, HEAD, POST"),
+        ("CONNECT", "/users/7", ""),
+    ],
+)
+def test_explain_names_no_rule_where_none_was_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str, url: str, words: str
+) -> None:
+    path = str(written(tmp_path, VALID))
+    assert run(["explain", path, method, url]) == 0
+    said = capsys.readouterr().out
+    assert words in said
+    assert "takes the request" not in said
+
+
+def test_explain_knows_the_scheme(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(written(tmp_path, VALID))
+    assert run(["explain", path, "GET", "https://localhost/users/7"]) == 0
+    assert "x-forwarded-proto: https" in capsys.readouterr().out
+    assert run(["explain", path, "GET", "ftp://localhost/users/7"]) == 64
+    assert "ftp" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("extra", [["-H", "no colon"], ["--client", "nobody"]])
 def test_explain_refuses_arguments_that_are_none(
     tmp_path: Path, extra: list[str], capsys: pytest.CaptureFixture[str]

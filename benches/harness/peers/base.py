@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
+import subprocess
+import tempfile
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,6 +23,19 @@ WHEELS = ROOT / ".build" / "bench-venv"
 
 # Connections to the upstream that every peer may keep open, above any load that is applied.
 POOL = 512
+
+
+@cache
+def certificate() -> tuple[Path, Path]:
+    """A self-signed certificate (ECDSA P-256) for 127.0.0.1 and its key, made once in a run."""
+    folder = Path(tempfile.mkdtemp(prefix="frontdesk-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    chain, key = folder / "site.pem", folder / "site.key"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    names = ["-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+    files = ["-nodes", "-keyout", str(key), "-out", str(chain)]
+    subprocess.run([*command, *names, *files], check=True, capture_output=True)
+    return chain, key
 
 
 @dataclass(frozen=True)
@@ -71,5 +88,6 @@ class Peer(ABC):
             core=GATEWAY_CORE,
             folder=setting.folder,
             probe=setting.work.paths()[-1],
+            secure=setting.work.is_secure,
             environment=self.environment(setting),
         )

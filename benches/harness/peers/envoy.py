@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .base import WHEELS, Peer, Setting
+from .base import WHEELS, Peer, Setting, certificate
 
 _MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network"
     ".http_connection_manager.v3.HttpConnectionManager"
 )
+_TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
 _ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
 
@@ -36,7 +37,9 @@ def _bootstrap(setting: Setting) -> dict[str, Any]:
     listener = {
         "name": "web",
         "address": _address(setting.port),
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+        "filter_chains": [
+            _secured(setting, {"filters": [{"name": "http", "typed_config": manager}]})
+        ],
     }
     endpoint = {"endpoint": {"address": _address(setting.work.upstream_port)}}
     cluster = {
@@ -46,6 +49,22 @@ def _bootstrap(setting: Setting) -> dict[str, Any]:
         "load_assignment": {"cluster_name": "up", "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
     return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
+
+
+def _secured(setting: Setting, chain: dict[str, Any]) -> dict[str, Any]:
+    if not setting.work.is_secure:
+        return chain
+    certificate_file, key_file = certificate()
+    files = {
+        "certificate_chain": {"filename": str(certificate_file)},
+        "private_key": {"filename": str(key_file)},
+    }
+    alpn = ["h2", "http/1.1"] if setting.work.speaks == "http2" else ["http/1.1"]
+    context = {
+        "@type": _TLS,
+        "common_tls_context": {"tls_certificates": [files], "alpn_protocols": alpn},
+    }
+    return chain | {"transport_socket": {"name": "tls", "typed_config": context}}
 
 
 def _manager(prefixes: list[str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.process import free_ports
 
-from .base import POOL, ROOT, Peer, Setting
+from .base import POOL, ROOT, Peer, Setting, certificate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,9 +46,14 @@ class Frontdesk(Peer):
             f"r{index}": {"match": {"path": f"{prefix}/**"}, "service": "up"}
             for index, prefix in enumerate(setting.work.prefixes())
         }
+        listener: dict[str, object] = {"address": f"127.0.0.1:{setting.port}", "limits": limits}
+        if setting.work.is_secure:
+            chain, key = certificate()
+            files = {"certificate": str(chain), "key": str(key)}
+            listener["tls"] = {"certificates": [files]}
         return {
             "version": 1,
-            "listeners": {"web": {"address": f"127.0.0.1:{setting.port}", "limits": limits}},
+            "listeners": {"web": listener},
             "observe": _observe(setting),
             "process": {"workers": 1, "threads": 1, "max_connections": 15_000},
             "services": {"up": {"url": url, "pool": {"max_idle": POOL, "idle": "1h"}}},

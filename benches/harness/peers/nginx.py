@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .base import POOL, Peer, Setting
+from .base import POOL, Peer, Setting, certificate
 
 _CONFIG = """\
 daemon off; worker_processes 1; pid nginx.pid; error_log nginx.error.log crit;
@@ -32,10 +32,18 @@ http {{
   add_header X-Request-ID $request_id always;
   add_header Via "1.1 nginx" always;
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} backlog=4096{flags};
+{secure}
 {locations}
   }}
 }}
+"""
+
+
+_SECURE = """\
+    ssl_certificate {chain}; ssl_certificate_key {key};
+    ssl_protocols TLSv1.2 TLSv1.3; ssl_session_tickets on;
+    ssl_session_cache shared:bench:10m;
 """
 
 
@@ -62,7 +70,14 @@ class Nginx(Peer):
             f"    location {prefix}/ {{ proxy_pass http://up; }}"
             for prefix in setting.work.prefixes()
         )
+        secure, flags = "", ""
+        if setting.work.is_secure:
+            chain, key = certificate()
+            flags = " ssl http2" if setting.work.speaks == "http2" else " ssl"
+            secure = _SECURE.format(chain=chain, key=key)
         return _CONFIG.format(
+            flags=flags,
+            secure=secure,
             upstream=setting.work.upstream_port,
             port=setting.port,
             pool=POOL,

@@ -2,7 +2,9 @@
 //! client prefers them. Written once for every protocol; a codec adds its framing.
 
 use frontdesk_http::Known;
-use frontdesk_policies::{Exchange, Rejection, RequestId};
+use frontdesk_policies::{Exchange, GrpcWeb, Rejection, RequestId};
+
+use crate::{grpc, grpc_web};
 
 /// An answer without its framing.
 pub(crate) struct Answer {
@@ -17,11 +19,17 @@ enum Form {
     Problem,
     Html,
     Text,
+    /// Status 200 and the fields that end a gRPC call.
+    Grpc(Option<GrpcWeb>),
 }
 
 impl Answer {
     /// A rejection or fault, in the form the client prefers.
     pub(crate) fn of(rejection: &Rejection, ex: &Exchange, via: &str) -> Answer {
+        if ex.grpc {
+            let form = Form::Grpc(ex.grpc_web);
+            return Answer::in_form(rejection, form, &ex.request_id, via);
+        }
         let form = ex.known(Known::Accept).map_or(Form::Problem, preferred);
         Answer::in_form(rejection, form, &ex.request_id, via)
     }
@@ -38,6 +46,10 @@ impl Answer {
             Form::Problem => ("application/problem+json", problem(rejection, id)),
             Form::Html => ("text/html; charset=utf-8", html(rejection, id)),
             Form::Text => ("text/plain; charset=utf-8", text(rejection, id)),
+            Form::Grpc(web) => (
+                web.map_or("application/grpc", grpc_web::content_type),
+                String::new(),
+            ),
         };
         let mut fields = Vec::with_capacity(256);
         let mut field = |name: &str, value: &str| {
@@ -58,8 +70,17 @@ impl Answer {
         {
             field("retry-after", "1");
         }
+        let mut status = rejection.code.status();
+        if matches!(form, Form::Grpc(_)) {
+            status = 200;
+            grpc::write_status(
+                grpc::status_of(rejection.code),
+                &rejection.detail,
+                &mut fields,
+            );
+        }
         Answer {
-            status: rejection.code.status(),
+            status,
             fields,
             body: body.into_bytes(),
         }

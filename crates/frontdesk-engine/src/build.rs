@@ -37,6 +37,7 @@ pub(crate) struct Route {
     pub(crate) action: Action,
     pub(crate) policies: Box<[Box<dyn Policy>]>,
     pub(crate) max_body: u64,
+    pub(crate) grpc_web: bool,
     pub(crate) upgrades: Box<[String]>,
     /// Index of the first of its counters: one per share of a split, else one.
     pub(crate) stats_base: usize,
@@ -407,6 +408,7 @@ fn build_route(
         } else {
             route.max_body_bytes
         },
+        grpc_web: route.grpc_web,
         upgrades: route.upgrades.as_slice().into(),
         stats_base,
     })

@@ -202,7 +202,11 @@ impl Engine {
 
     /// All metrics in the Prometheus text format.
     pub fn metrics(&self) -> String {
-        render::prometheus(&self.shared.registry, &self.current_hash())
+        render::prometheus(
+            &self.shared.registry,
+            &self.current_hash(),
+            self.shared.log.lost(),
+        )
     }
 
     fn current_hash(&self) -> String {

@@ -11,6 +11,7 @@ use crate::answer::Answer;
 use crate::build::{Action, ListenerConfig};
 use crate::clock::Timer;
 use crate::forward::{self, Attempt, Failure, Opened, Plan};
+use crate::grpc;
 use crate::h1::request_body::BodyState;
 use crate::observe::access_log::Entry;
 use crate::observe::metrics::{Duration, RouteStats};
@@ -60,6 +61,8 @@ pub(crate) struct Report {
     pub(crate) bytes_out: u64,
     pub(crate) upstream_us: Option<u64>,
     pub(crate) fault: Option<&'static str>,
+    /// The status of a gRPC call.
+    pub(crate) grpc_status: Option<u32>,
     pub(crate) body: BodyState,
     /// Interim responses so far.
     pub(crate) interim: u32,
@@ -78,6 +81,7 @@ impl Report {
             bytes_out: 0,
             upstream_us: None,
             fault: None,
+            grpc_status: None,
             body: BodyState::Untouched,
             interim: 0,
             continued: false,
@@ -169,7 +173,13 @@ pub(crate) async fn reject<D: Downstream>(
 ) -> D::After {
     report.count(rejection.code, down.thread());
     let answer = Answer::of(rejection, ex, &down.thread().shared.via);
-    down.answer(ex, &answer, report).await
+    let after = down.answer(ex, &answer, report).await;
+    if ex.grpc {
+        // Sent as 200, as gRPC has it; logs and metrics count what it means.
+        report.status = rejection.code.status();
+        report.grpc_status = Some(grpc::status_of(rejection.code).into());
+    }
+    after
 }
 
 /// Counts the exchange and writes it to the log.
@@ -233,6 +243,7 @@ fn record(
         referer: ex.known(Known::Referer),
         trace_id: &ex.trace_id,
         fault: report.fault,
+        grpc_status: report.grpc_status,
     };
     thread.log(|out| log.write(&entry, out));
 }
@@ -276,5 +287,6 @@ fn unreadable_entry(peer: IpAddr, id: &RequestId, code: Code, fault: Option<Faul
         referer: None,
         trace_id: b"",
         fault: Some(fault.map_or(code.name(), Fault::code)),
+        grpc_status: None,
     }
 }

@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use frontdesk_http::{Parsed, parse_request};
-use frontdesk_policies::{Exchange, Rejection};
+use frontdesk_http::{Method, Parsed, parse_request};
+use frontdesk_policies::{Code, Exchange, Rejection, Scheme};
 use frontdesk_router::{Reason, Router, Verdict};
 use serde_json::{Value, json};
 
@@ -51,14 +51,19 @@ pub fn explain(
     let client: IpAddr = client
         .parse()
         .map_err(|_| format!("{client:?} is not an address"))?;
+    let scheme = scheme(url)?;
+    let secure = scheme == Scheme::Https;
+    let mut kinds = snapshot.listeners.iter().map(|l| l.tls.is_some());
+    let index = kinds.position(|tls| tls == secure).unwrap_or(0);
     let listener = build
         .listeners
-        .first()
+        .get(index)
         .ok_or("the configuration has no listener")?
         .clone();
     let raw = raw_request(method, url, headers)?;
     let mut ex = Exchange::default();
     ex.peer = client;
+    ex.scheme = scheme;
     ex.bytes = raw;
     match parse_request(&ex.bytes, &listener.limits, &mut ex.head) {
         Ok(Parsed::Complete(length)) => ex.head_len = length,
@@ -71,13 +76,42 @@ pub fn explain(
     let mut place = Place::default();
     let decision = decide(&mut ex, &build, &listener, &thread, &mut place)?;
     let mut out = request_json(&ex);
-    describe(&mut out, &decision, place, &ex, &build);
+    describe(&mut out, &decision, place, &build);
     if let (Decision::Forward(forward), Some(_)) = (&decision, place.route) {
         out["upstream"] = upstream_json(&ex, &build, forward, &listener, &thread);
         out["targets"] = targets_json(&build, forward);
     }
-    out["rules"] = rules_json(&snapshot, &build, &ex);
+    // A request that is refused before the router is asked has no rules to speak of.
+    out["rules"] = if was_routed(&decision, place, &ex) {
+        rules_json(&snapshot, &build, &ex)
+    } else {
+        json!([])
+    };
     Ok(out.to_string().into_bytes())
+}
+
+/// The scheme of a URL; a path alone is asked for without TLS.
+fn scheme(url: &str) -> Result<Scheme, String> {
+    match url.split_once("://").map(|(scheme, _)| scheme) {
+        None => Ok(Scheme::Http),
+        Some(name) if name.eq_ignore_ascii_case("http") => Ok(Scheme::Http),
+        Some(name) if name.eq_ignore_ascii_case("https") => Ok(Scheme::Https),
+        Some(name) => Err(format!(
+            "{name:?} is no scheme that the gateway serves; write http:// or https://"
+        )),
+    }
+}
+
+fn was_routed(decision: &Decision<'_>, place: Place, ex: &Exchange) -> bool {
+    let asked = match decision {
+        Decision::Reject(rejection) => match rejection.code {
+            Code::RouteNotFound => true,
+            Code::MethodNotAllowed => !matches!(ex.head.method, Method::Connect | Method::Trace),
+            _ => false,
+        },
+        Decision::Forward(_) | Decision::Answer(_) => false,
+    };
+    asked || place.route.is_some()
 }
 
 fn refused(reason: &str) -> Vec<u8> {
@@ -159,7 +193,7 @@ fn request_json(ex: &Exchange) -> Value {
     })
 }
 
-fn describe(out: &mut Value, decision: &Decision<'_>, place: Place, ex: &Exchange, build: &Build) {
+fn describe(out: &mut Value, decision: &Decision<'_>, place: Place, build: &Build) {
     let route = place.route.map(|route| &build.routes[route as usize]);
     out["route"] = route.map(|route| route.name.as_ref()).into();
     out["policies"] = route
@@ -177,12 +211,11 @@ fn describe(out: &mut Value, decision: &Decision<'_>, place: Place, ex: &Exchang
         Decision::Answer(answer) => {
             out["action"] = answer_json(answer, route.map(|route| &route.action));
         }
-        Decision::Reject(rejection) => describe_rejection(out, rejection, ex, build),
+        Decision::Reject(rejection) => describe_rejection(out, rejection),
     }
 }
 
-fn describe_rejection(out: &mut Value, rejection: &Rejection, ex: &Exchange, build: &Build) {
-    use frontdesk_policies::Code;
+fn describe_rejection(out: &mut Value, rejection: &Rejection) {
     out["verdict"] = match rejection.code {
         Code::RouteNotFound => "not_found",
         Code::MethodNotAllowed => "method_not_allowed",
@@ -191,8 +224,8 @@ fn describe_rejection(out: &mut Value, rejection: &Rejection, ex: &Exchange, bui
     .into();
     out["status"] = rejection.code.status().into();
     out["refused"] = format!("{}: {}", rejection.code.name(), rejection.detail).into();
-    if rejection.code == Code::MethodNotAllowed {
-        out["allow"] = build.router.allowed(ex).into();
+    if let Some((_, allow)) = rejection.fields.iter().find(|field| field.0 == "allow") {
+        out["allow"] = allow.split(", ").collect::<Vec<_>>().into();
     }
 }
 

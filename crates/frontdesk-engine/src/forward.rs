@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use frontdesk_http::Fault;
 use frontdesk_policies::{Code, Exchange, Rejection};
@@ -11,7 +12,7 @@ use frontdesk_tls::TlsFault;
 use frontdesk_upstream::{ConnectFault, Connected, Http2Place, Upstream};
 
 use crate::build::{Forward, Route, Service};
-use crate::clock::{Tick, Timer};
+use crate::clock::{NEVER, TICK_MS, Tick, Timer};
 use crate::exchange::{Downstream, Report, reject};
 use crate::h1::connection::Connection;
 use crate::mirror;
@@ -86,7 +87,7 @@ pub(crate) async fn run<D: Downstream>(
     plan.state.budget.request();
     let mut tried = Vec::new();
     let mut stale = false;
-    let total = plan.thread.clock.after(plan.service.total);
+    let total = total(ex, plan);
     loop {
         let Some(target) = plan.state.balancer.choose(&plan.state.upstreams, &tried) else {
             return fail(down, ex, report, Code::NoHealthyTarget, None).await;
@@ -119,6 +120,23 @@ pub(crate) async fn run<D: Downstream>(
             tried.push(target);
         }
     }
+}
+
+/// Tick at which the service's total time is over, or the caller's deadline where that comes first. A call that
+/// has a deadline, or gets one here, tells it to the target.
+fn total(ex: &mut Exchange, plan: &Plan<'_>) -> Tick {
+    let clock = &plan.thread.clock;
+    let mut total = clock.after(plan.service.total);
+    let now = Instant::now();
+    if let Some(deadline) = ex.deadline {
+        let left = deadline.saturating_duration_since(now).as_millis() as u64;
+        total = total.min(clock.after(left.div_ceil(TICK_MS).max(1)));
+    }
+    if ex.grpc && plan.service.total != NEVER {
+        let ours = now + Duration::from_millis(plan.service.total.saturating_mul(TICK_MS));
+        ex.deadline = Some(ex.deadline.map_or(ours, |theirs| theirs.min(ours)));
+    }
+    total
 }
 
 fn may_retry(ex: &Exchange, plan: &Plan<'_>, failure: &Failure, tries: u32, stale: bool) -> bool {

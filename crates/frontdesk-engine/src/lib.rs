@@ -9,6 +9,8 @@ mod exchange;
 mod explain;
 mod forward;
 mod forwarding;
+mod grpc;
+mod grpc_web;
 mod h1;
 mod h2;
 mod listener;

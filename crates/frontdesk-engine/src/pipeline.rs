@@ -8,6 +8,7 @@ use crate::answer::Answer;
 use crate::build::{Action, Build, Forward, ListenerConfig, Route, render};
 use crate::forwarding;
 use crate::thread::Thread;
+use crate::{grpc, grpc_web};
 
 /// What a request comes to.
 pub(crate) enum Decision<'b> {
@@ -44,24 +45,31 @@ pub(crate) async fn decide<'b>(
     if let Some((port, status)) = listener.redirect_https {
         return to_https(ex, port, status);
     }
-    // 3. Methods that no route can take.
+    // 3. gRPC is known from here on, so that every answer has its form.
+    if let Err(rejection) = grpc::begin(ex) {
+        return Decision::Reject(Box::new(rejection));
+    }
+    // 4. Methods that no route can take.
     if let Some(decision) = special_method(ex) {
         return decision;
     }
-    // 4. One path for everybody who comes after.
+    // 5. One path for everybody who comes after.
     if let Err(fault) = ex.canonicalize_path(listener.path) {
         return reject(Code::InvalidPath, format!("The path is refused: {fault}."));
     }
-    // 5. The route.
+    // 6. The route.
     let route = match find_route(ex, build, place) {
         Ok(route) => route,
         Err(rejection) => return Decision::Reject(rejection),
     };
-    // 6. A body that says that it is too large need not be read.
+    if route.grpc_web {
+        grpc_web::begin(ex);
+    }
+    // 7. A body that says that it is too large need not be read.
     if matches!(ex.head.framing, Framing::Length(length) if length > route.max_body) {
         return reject(Code::BodyTooLarge, body_limit(route.max_body));
     }
-    // 7. Policies, in the order of the snapshot.
+    // 8. Policies, in the order of the snapshot.
     for policy in &*route.policies {
         let mut flow = policy.on_request(ex);
         loop {
@@ -72,7 +80,7 @@ pub(crate) async fn decide<'b>(
             }
         }
     }
-    // 8. The route's action.
+    // 9. The route's action.
     match &route.action {
         Action::Forward(forward) if !forward.rewrites => Decision::Forward(forward),
         Action::Forward(forward) => match rewrite(ex, build, place.rule) {
@@ -356,7 +364,7 @@ mod tests {
             "routes":[{{"name":"r","priority":0,"matches":[{{"host":null,
                 "path":{{"kind":"prefix","value":"/a/**"}},"methods":[],"headers":[],"query":[]}}],
                 "action":{{"kind":"forward","split":[{{"service":"s","weight":1}}],"strip_prefix":"/a",
-                "rewrite_path":null,"mirror":null}},"policies":[],"max_body_bytes":10,"upgrades":[]}}],
+                "rewrite_path":null,"mirror":null}},"policies":[],"max_body_bytes":10,"grpc_web":false,"upgrades":[]}}],
             "observe":{{"access_log":{{"to":"off","format":"json","fields":[],"sample_ppm":0}}}},
             "process":{{"max_connections":0,"drain_ms":0,"websocket_idle_ms":0}}}}"#
         );

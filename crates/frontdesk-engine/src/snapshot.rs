@@ -162,6 +162,7 @@ models! {
         action: Action,
         policies: Vec<PolicySpec>,
         max_body_bytes: u64,
+        grpc_web: bool,
         upgrades: Vec<String>,
     }
     /// One set of rules that all must hold.

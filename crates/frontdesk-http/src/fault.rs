@@ -127,6 +127,8 @@ faults! {
     /// RFC 9112 §7.1.1
     ChunkExtensionTooLong = "chunk_extension_too_long", 400,
         "the chunk extensions of the message are larger than the limit";
+    /// PROTOCOL-WEB.md of the gRPC project
+    GrpcWebBase64Invalid = "grpc_web_base64_invalid", 400, "the body is not base64";
     /// RFC 9113 §5.4
     Http2Protocol = "http2_protocol", 400, "the frames of the message break the rules of HTTP/2";
 }

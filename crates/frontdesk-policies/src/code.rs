@@ -18,6 +18,7 @@ pub enum Code {
     ExpectationFailed,
     InvalidPath,
     LoopDetected,
+    DeadlineExceeded,
     // Routing.
     RouteNotFound,
     MethodNotAllowed,
@@ -117,6 +118,13 @@ const TABLE: &[Row] = &[
         508,
         "Loop detected",
         Some("proxy_loop_detected"),
+    ),
+    Row(
+        Code::DeadlineExceeded,
+        "deadline_exceeded",
+        504,
+        "The caller's deadline is over",
+        None,
     ),
     Row(
         Code::RouteNotFound,

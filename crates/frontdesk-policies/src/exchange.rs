@@ -1,6 +1,7 @@
 //! One request and its response in flight, independent of the protocol that carries it.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use frontdesk_http::{Known, RequestHead, ResponseHead};
 use frontdesk_router::{Captures, RequestView};
@@ -71,6 +72,15 @@ pub(crate) fn hex16(value: u64, out: &mut [u8]) {
     }
 }
 
+/// The two forms of gRPC-Web.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GrpcWeb {
+    /// Messages as they are.
+    Binary,
+    /// Base64.
+    Text,
+}
+
 /// One request and its response in flight. Reused from exchange to exchange: [`Exchange::reset`]
 /// keeps the capacity of its buffers.
 pub struct Exchange {
@@ -103,6 +113,12 @@ pub struct Exchange {
     pub request_lines: Vec<u8>,
     /// Field lines that policies add to the response.
     pub response_lines: Vec<u8>,
+    /// Whether it is a gRPC call.
+    pub grpc: bool,
+    /// The form in which a browser made it, if one did.
+    pub grpc_web: Option<GrpcWeb>,
+    /// When the caller gives up, where it has said so.
+    pub deadline: Option<Instant>,
     /// The response head's memory, while no response is being read.
     pub spare_head: ResponseHead,
 }
@@ -126,6 +142,9 @@ impl Default for Exchange {
             trace_id: [b'0'; 32],
             request_lines: Vec::new(),
             response_lines: Vec::new(),
+            grpc: false,
+            grpc_web: None,
+            deadline: None,
             spare_head: ResponseHead::default(),
         }
     }
@@ -140,6 +159,9 @@ impl Exchange {
         self.request_lines.clear();
         self.response_lines.clear();
         self.head_len = 0;
+        self.grpc = false;
+        self.grpc_web = None;
+        self.deadline = None;
     }
 
     /// Replaces the path by its canonical form; what follows sees only that.

@@ -6,7 +6,7 @@ mod exchange;
 mod ip_filter;
 
 pub use code::{Code, Rejection};
-pub use exchange::{Exchange, RequestId, Scheme};
+pub use exchange::{Exchange, GrpcWeb, RequestId, Scheme};
 pub use ip_filter::{IpFilter, NetSet, parse_net};
 
 use std::future::Future;

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def status(file: Which = None, run_dir: RunDir = None, output: Output = Format.text) -> None:
     """Show processes, the configuration in force, and how the last reload went."""
-    answer = client.ask(client.find(file, run_dir), "status")
+    answer = client.ask(client.find(file, run_dir), "status", within=client.REPORT_WITHIN)
     if output is Format.json:
         print_json(answer)
         return

@@ -60,7 +60,7 @@ def _live(places: Places, before: Sample, interval: float, rows: int) -> None:
 
 
 def _look(places: Places) -> Sample:
-    return sample(client.ask(places, "stats"))
+    return sample(client.ask(places, "stats", within=client.REPORT_WITHIN))
 
 
 def _table(before: Sample, after: Sample, rows: int) -> Table:

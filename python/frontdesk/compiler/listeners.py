@@ -50,13 +50,10 @@ def compile_tls(listener: Listener, material: Material) -> model.ListenerTls | N
 
 def compile_certificate(certificate: Certificate, material: Material) -> model.Certificate:
     """One certificate."""
-    ocsp = certificate.ocsp
-    return model.Certificate(
-        chain=material.reference(certificate.certificate),
-        key=material.reference(certificate.key),
-        ocsp=None if ocsp is None else material.reference(ocsp, binary=True),
-        fingerprint=material.fingerprint(certificate.certificate, certificate.key, ocsp),
-    )
+    chain, key = material.reference(certificate.certificate), material.reference(certificate.key)
+    ocsp = None if certificate.ocsp is None else material.reference(certificate.ocsp, binary=True)
+    fingerprint = material.fingerprint(chain, key, ocsp)
+    return model.Certificate(chain=chain, key=key, ocsp=ocsp, fingerprint=fingerprint)
 
 
 def hsts_value(hsts: Hsts) -> str:

@@ -62,13 +62,12 @@ class Material:
         """The reference of a file, as the snapshot has it."""
         return references.of_file(self._path(file), binary=binary)
 
-    def fingerprint(self, *files: str | None) -> str:
-        """Changes when the content of one of the files does. It says nothing about a key in them."""
+    def fingerprint(self, *wanted: str | None) -> str:
+        """Changes when what is behind one of the references does. It says nothing about a key there."""
         digest = hashlib.sha256()
-        for file in files:
-            if file is not None:
-                text = self.texts.get(self.reference(file), "")
-                digest.update(hashlib.sha256(text.encode()).digest())
+        for reference in wanted:
+            if reference is not None:
+                digest.update(hashlib.sha256(self.texts[reference].encode()).digest())
         return digest.hexdigest()[:32]
 
     def _path(self, file: str) -> Path:

@@ -22,18 +22,29 @@ def compile_route(name: str, route: Route, config: Config) -> model.Route:
         matches=[compile_match(match) for match in route.match],
         action=compile_action(route),
         policies=effective(route, config),
-        max_body_bytes=route.max_body,
+        max_body_bytes=compile_max_body(route),
+        grpc_web=route.grpc_web,
         upgrades=list(dict.fromkeys(route.upgrades)),
     )
 
 
+def compile_max_body(route: Route) -> int:
+    """The limit of a request's body.
+
+    gRPC streams have none unless the route says so: a stream has no length, and both ends bound each
+    message by themselves.
+    """
+    is_grpc = all(match.grpc is not None for match in route.match)
+    return 0 if is_grpc and "max_body" not in route.model_fields_set else route.max_body
+
+
 def compile_match(match: Match) -> model.Match:
     """One set of rules."""
-    path = match.path
+    path = match.path_rule()
     return model.Match(
         host=match.host,
         path=model.PathRule(kind=model.PathKind(path.kind), value=path.value) if path else None,
-        methods=match.methods or [],
+        methods=["POST"] if match.grpc else match.methods or [],
         headers=field_rules(match.headers),
         query=field_rules(match.query),
     )

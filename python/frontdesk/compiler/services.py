@@ -61,14 +61,17 @@ def compile_tls(service: Service, material: Material) -> model.UpstreamTls | Non
     if not is_secure(service):
         return None
     tls = service.tls or UpstreamTls()
-    reference = material.reference
+    ca, chain, key = (
+        None if file is None else material.reference(file)
+        for file in (tls.ca, tls.certificate, tls.key)
+    )
     return model.UpstreamTls(
-        ca=None if tls.ca is None else reference(tls.ca),
+        ca=ca,
         verify=tls.verify,
         server_name=tls.server_name,
-        chain=None if tls.certificate is None else reference(tls.certificate),
-        key=None if tls.key is None else reference(tls.key),
-        fingerprint=material.fingerprint(tls.ca, tls.certificate, tls.key),
+        chain=chain,
+        key=key,
+        fingerprint=material.fingerprint(ca, chain, key),
     )
 
 

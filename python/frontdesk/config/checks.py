@@ -65,8 +65,12 @@ def strip_prefix(name: str, route: Route) -> Iterator[Problem]:
     if not prefix:
         return
     for match in route.match:
-        if match.path is None or match.path.kind == "regex" or not _begins(match, prefix):
-            rule = "a match without path rule" if match.path is None else "the path rule"
+        if (
+            (path := match.path_rule()) is None
+            or path.kind == "regex"
+            or not _begins(match, prefix)
+        ):
+            rule = "a match without path rule" if path is None else "the path rule"
             yield Problem(
                 ("routes", name, "strip_prefix"),
                 f"{rule} takes paths that do not begin with this prefix",
@@ -92,10 +96,11 @@ def templates(name: str, route: Route) -> Iterator[Problem]:
 
 def _variables(route: Route) -> list[str]:
     """The variables that every match of a route has, in the order of the first."""
-    captured = [match.path.variables if match.path else () for match in route.match]
+    captured = [path.variables if (path := match.path_rule()) else () for match in route.match]
     return [name for name in captured[0] if all(name in others for others in captured)]
 
 
 def _begins(match: Match, prefix: str) -> bool:
-    value = match.path.value if match.path else ""
+    path = match.path_rule()
+    value = path.value if path else ""
     return value == prefix or value.startswith(f"{prefix}/")

@@ -20,9 +20,12 @@ SUFFIXES = (".yaml", ".yml")
 
 _WIDE_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UNPRINTABLE = re.compile(
-    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
-"""Everything beyond `c-printable` of YAML 1.2.2, section 5.1; a BOM within the text too."""
+"""Everything beyond `c-printable` of YAML 1.2.2, section 5.1; a BOM within the text too.
+
+And U+0085, U+2028 and U+2029: line breaks in YAML 1.1 and to some readers, but none in YAML 1.2.
+"""
 
 
 def config_files(path: Path) -> list[Path]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CONNECT_WITHIN = 5.0
 """Seconds to go on trying: control may be being restarted."""
+REPORT_WITHIN = 15.0
+"""Seconds for what control only has to tell; it waits up to 10 s for a worker."""
 
 
 class NotRunningError(FrontdeskError):
@@ -65,7 +67,10 @@ def ask(places: Places, operation: str, *, within: float = 180.0) -> dict[str, A
             with sock.makefile("rb") as answers:
                 answer: dict[str, Any] = json.loads(answers.readline() or b"{}")
         except OSError as error:
-            raise NotRunningError(f"control does not answer: {error}") from error
+            raise NotRunningError(
+                f"control does not answer ({error}); traffic is not concerned. A control that hangs can "
+                "be ended with `kill -9`: it is started anew"
+            ) from error
     if not answer or "error" in answer:
         raise NotRunningError(f"control ended before it answered: {answer.get('error', '')}")
     return answer

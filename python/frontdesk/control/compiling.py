@@ -14,7 +14,7 @@ from frontdesk.control.store import Meta
 
 COMPILE_WITHIN = 120.0
 """Seconds; a configuration that takes longer is refused."""
-IDLE_WITHIN = 5.0
+IDLE_WITHIN = 2.0
 """Seconds for which the compiler gets only time that nobody else wants: traffic goes first."""
 
 
@@ -39,12 +39,17 @@ class Outcome:
     text: str = ""
 
 
-def compile_in_child(file: str) -> Outcome:
-    """Compile; blocks. Whatever happens to the child becomes an outcome, never an exception."""
+def compile_in_child(file: str, *, serving: bool) -> Outcome:
+    """Compile; blocks. Whatever happens to the child becomes an outcome, never an exception.
+
+    Args:
+        file: the configuration, a file or a folder.
+        serving: whether there is traffic that goes first.
+    """
     command = [sys.executable, "-P", "-m", "frontdesk.control.compile"]
     arguments = ["--parent", str(os.getpid()), "--file", file]
     try:
-        code, output, complaint = _run([*command, *arguments])
+        code, output, complaint = _run([*command, *arguments], IDLE_WITHIN if serving else 0.0)
     except (OSError, subprocess.TimeoutExpired) as error:
         return _failed(file, f"the configuration cannot be compiled: {error}")
     if code != 0:
@@ -53,8 +58,8 @@ def compile_in_child(file: str) -> Outcome:
     return _parse(output)
 
 
-def _run(command: list[str]) -> tuple[int, bytes, bytes]:
-    """Run the compiler behind everything else: its exit code, output and complaints.
+def _run(command: list[str], idle_within: float) -> tuple[int, bytes, bytes]:
+    """Run the compiler, at first behind everything else: its exit code, output and complaints.
 
     Raises:
         OSError: it could not be started.
@@ -62,14 +67,15 @@ def _run(command: list[str]) -> tuple[int, bytes, bytes]:
     """
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as child:
-        _schedule(child.pid, os.SCHED_IDLE)
+        if idle_within:
+            _schedule(child.pid, os.SCHED_IDLE)
         try:
-            output, complaint = child.communicate(timeout=IDLE_WITHIN)
+            output, complaint = child.communicate(timeout=idle_within)
         except subprocess.TimeoutExpired:
             # A machine without idle time must not put a reload off for ever.
             _schedule(child.pid, os.SCHED_OTHER)
             try:
-                output, complaint = child.communicate(timeout=COMPILE_WITHIN - IDLE_WITHIN)
+                output, complaint = child.communicate(timeout=COMPILE_WITHIN - idle_within)
             except subprocess.TimeoutExpired:
                 child.kill()
                 raise

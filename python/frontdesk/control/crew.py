@@ -15,6 +15,8 @@ from frontdesk.control.sockets import Address
 
 ORDER_WITHIN = 60.0
 """Seconds for one order, building 100,000 routes included."""
+REPORT_WITHIN = 10.0
+"""Seconds for an answer that a worker has at hand."""
 _RETRY = 0.02
 
 
@@ -27,10 +29,15 @@ class OrderFailed(Exception):
 
 
 class Member:
-    """One worker slot. Orders are sent from threads, because they block; one at a time."""
+    """One worker slot. Orders are sent from threads, because they block; one at a time.
 
-    def __init__(self, slot: int) -> None:
+    Args:
+        lost: called when the connection to a worker that may live has broken.
+    """
+
+    def __init__(self, slot: int, lost: Callable[[Member], None] = lambda _: None) -> None:
         self.slot = slot
+        self._lost = lost
         self.pid: int | None = None
         self.started = 0.0
         self.restarts = 0
@@ -52,7 +59,7 @@ class Member:
         self.leave()
         self._sock = sock
         try:
-            state = await self.order("hello")
+            state = await self._order("hello", Frame({"op": "hello"}), REPORT_WITHIN)
         except OrderFailed:
             return False
         if state.header["pid"] != pid:
@@ -76,17 +83,26 @@ class Member:
         Raises:
             OrderFailed: the worker said no, is not there, or went away.
         """
+        within = REPORT_WITHIN if op in ("stats", "metrics", "ping") else ORDER_WITHIN
+        joined = self.joined
+        try:
+            return await self._order(op, Frame({"op": op, **fields}, payload, fds or []), within)
+        except OrderFailed:
+            if joined and not self.joined:
+                self._lost(self)
+            raise
+
+    async def _order(self, op: str, order: Frame, within: float) -> Frame:
         async with self._lock:
             sock = self._sock
             if sock is None:
                 raise OrderFailed(f"worker {self.slot} is not there", refused=False)
-            order = Frame({"op": op, **fields}, payload, fds or [])
             try:
-                answer = await asyncio.to_thread(_exchange, sock, order)
+                answer = await asyncio.to_thread(_exchange, sock, order, within)
             except frames.FrameError as error:
                 if self._sock is sock:
                     self.leave()
-                raise OrderFailed(f"worker {self.slot}: {error}", refused=False) from error
+                raise OrderFailed(f"worker {self.slot}: {op}: {error}", refused=False) from error
         if not answer.header.get("ok"):
             raise OrderFailed(f"worker {self.slot}: {answer.header['reason']}", refused=True)
         if "hash" in answer.header:
@@ -106,7 +122,8 @@ def _connect(path: str) -> socket.socket | None:
     return sock
 
 
-def _exchange(sock: socket.socket, order: Frame) -> Frame:
+def _exchange(sock: socket.socket, order: Frame, within: float) -> Frame:
+    sock.settimeout(within)
     frames.send(sock, order)
     answer = frames.receive(sock)
     if answer is None:
@@ -131,7 +148,7 @@ class Crew:
     def update(self, workers: list[dict[str, Any]]) -> None:
         """Take over the supervisor's list: leave the dead, join the new."""
         for slot in range(len(self.members), len(workers)):
-            self.members.append(Member(slot))
+            self.members.append(Member(slot, self._rejoin))
         for member, told in zip(self.members, workers, strict=False):
             member.started, member.restarts = told["started"], told["restarts"]
             if told["pid"] != member.pid:
@@ -139,6 +156,11 @@ class Crew:
                 member.pid = told["pid"]
                 if member.pid is not None:
                     self._start(self._join(member, member.pid))
+
+    def _rejoin(self, member: Member) -> None:
+        """A connection broke, but the supervisor has not said that the worker is gone."""
+        if member.pid is not None:
+            self._start(self._join(member, member.pid))
 
     async def wait(self, *, all_of: int, within: float) -> bool:
         """Wait until so many members are there; whether they are."""
@@ -165,7 +187,7 @@ class Crew:
         return [answer for answer in answers if answer is not None]
 
     async def _join(self, member: Member, pid: int) -> None:
-        while member.pid == pid:
+        while member.pid == pid and not member.joined:
             if await member.join(self._places, pid):
                 self._changed.set()
                 await self._joined(member)

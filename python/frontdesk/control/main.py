@@ -166,7 +166,7 @@ def main(argv: list[str] | None = None) -> int:
     given = options.pairs(arguments)
     die_with_parent(int(given["--parent"]))
     # Behind the traffic, but not so far that a probe goes unanswered on a busy machine.
-    os.setpriority(os.PRIO_PROCESS, 0, options.NICE)
+    os.setpriority(os.PRIO_PROCESS, 0, max(options.NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     asyncio.run(_main(given, options.RunOptions.parse(arguments)))

@@ -104,7 +104,9 @@ class Reloader:
         async with self._lock:
             begun = time.monotonic()
             self._watcher.mark()
-            outcome = await asyncio.to_thread(compile_in_child, self._options.file)
+            outcome = await asyncio.to_thread(
+                compile_in_child, self._options.file, serving=self.desired is not None
+            )
             self._watcher.watch(outcome.watched)
             self._schema_hash = outcome.schema_hash
             report = await self._judge(cause, outcome)

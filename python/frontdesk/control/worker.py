@@ -96,7 +96,9 @@ class Worker:
         threading.Thread(target=self._run_engine, name="engine", daemon=True).start()
         # What this thread does, such as building a configuration, stands behind the traffic. The engine's
         # threads come from the other one and keep the priority the process was given.
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), options.NICE)
+        thread = threading.get_native_id()
+        nice = max(options.NICE, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, nice)
 
     def _run_engine(self) -> None:
         try:

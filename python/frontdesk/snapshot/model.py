@@ -269,6 +269,7 @@ class Route(Model):
     action: Action
     policies: list[Policy]
     max_body_bytes: Annotated[int, Field(ge=0, le=2**60, description="0 is no limit")]
+    grpc_web: bool
     upgrades: Annotated[list[str], Field(description="lower-case upgrade tokens that may pass")]
 
 

@@ -14,23 +14,26 @@ SAY_POLICY = (
 )
 
 
-def said(wait: float) -> int:
-    code, output, complaint = compiling._run([sys.executable, "-c", SAY_POLICY.format(wait=wait)])
+def said(wait: float, idle_within: float) -> int:
+    command = [sys.executable, "-c", SAY_POLICY.format(wait=wait)]
+    code, output, complaint = compiling._run(command, idle_within)
     assert (code, complaint) == (0, b"")
     return int(output)
 
 
 def test_compiler_starts_behind_everything() -> None:
-    assert said(0.2) == os.SCHED_IDLE
+    assert said(0.2, idle_within=30.0) == os.SCHED_IDLE
 
 
-def test_compiler_that_finds_no_idle_time_is_let_forward(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "IDLE_WITHIN", 0.1)
-    assert said(1.0) == os.SCHED_OTHER
+def test_compiler_without_traffic_waits_for_nobody() -> None:
+    assert said(0.2, idle_within=0.0) == os.SCHED_OTHER
+
+
+def test_compiler_that_finds_no_idle_time_is_let_forward() -> None:
+    assert said(1.0, idle_within=0.1) == os.SCHED_OTHER
 
 
 def test_compiler_that_never_ends_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "IDLE_WITHIN", 0.1)
     monkeypatch.setattr(compiling, "COMPILE_WITHIN", 0.3)
     with pytest.raises(compiling.subprocess.TimeoutExpired):
-        said(60)
+        said(60, idle_within=0.1)

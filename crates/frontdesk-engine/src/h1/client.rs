@@ -466,9 +466,11 @@ impl Downstream for Client {
         report: &mut Report,
     ) -> Result<After, Failure> {
         match up {
-            Opened::Http1(up) => attempt::run(self, up, attempt, ex, report).await,
+            Opened::Http1(up) if ex.grpc_web.is_none() => {
+                attempt::run(self, up, attempt, ex, report).await
+            }
             // The larger state of a relayed exchange is not carried by the others.
-            up @ Opened::Http2(_) => Box::pin(side::run(self, up, attempt, ex, report)).await,
+            up => Box::pin(side::run(self, up, attempt, ex, report)).await,
         }
     }
 }

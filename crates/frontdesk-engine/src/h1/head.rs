@@ -6,6 +6,7 @@ use frontdesk_policies::Exchange;
 use crate::answer::{Answer, reason};
 use crate::build::{Forward, ListenerConfig, Service, Target, UpstreamHost};
 use crate::forwarding;
+use crate::grpc;
 use crate::pipeline;
 use crate::thread::Thread;
 
@@ -87,8 +88,14 @@ pub(crate) fn write_request_fields(out: &mut Vec<u8>, parts: &RequestParts<'_>) 
     forwarding::write_fields(out, ex, parts.listener, parts.thread);
     forwarding::write_prefix(out, ex, pipeline::stripped_prefix(ex, parts.forward));
     out.extend_from_slice(&ex.request_lines);
-    if let Framing::Length(length) = ex.head.framing {
+    // A body that is decoded on the way has another length.
+    if let Framing::Length(length) = ex.head.framing
+        && ex.grpc_web.is_none()
+    {
         write_length(out, length);
+    }
+    if let Some(deadline) = ex.deadline {
+        grpc::write_timeout(deadline, out);
     }
 }
 

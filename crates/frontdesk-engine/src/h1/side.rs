@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use frontdesk_http::{ChunkDecoder, Framing, ResponseHead};
-use frontdesk_policies::Exchange;
+use frontdesk_policies::{Code, Exchange};
 
 use super::answering::{After, send_answer};
 use super::client::Client;
@@ -209,7 +209,7 @@ impl ClientSide for Side<'_> {
         polled.map_err(|_| ResponseStop::Client)
     }
 
-    fn cut(&mut self) -> After {
+    fn cut(&mut self, _: &Exchange, _: Code) -> After {
         wire::abort(&self.client.io);
         After::Close
     }

@@ -36,20 +36,27 @@ pub(crate) fn receive(
 fn write_request(parts: &Parts, ends: bool, out: &mut Vec<u8>) -> Result<(), Fault> {
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
-    if !path.starts_with('/') && path != "*" {
+    if path.starts_with('/') || path == "*" {
+        out.extend_from_slice(path.as_bytes());
+    } else if let ("CONNECT", "", Some(authority)) = (parts.method.as_str(), path, authority) {
+        // RFC 9113 §8.5: it has no path.
+        out.extend_from_slice(authority.as_bytes());
+    } else {
         return Err(Fault::TargetInvalid);
     }
-    out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
     if let Some(authority) = authority {
         line(out, b"host", authority.as_bytes())?;
     }
     let mut cookies: Vec<&HeaderValue> = Vec::new();
     for (name, value) in &parts.headers {
         match *name {
-            header::COOKIE => cookies.push(value),
+            header::COOKIE => {
+                check_edges(value.as_bytes())?;
+                cookies.push(value);
+            }
             // RFC 9113 §8.3.1: both may be there, but only if they say the same.
             header::HOST if authority.is_some() => {
                 let same =
@@ -80,11 +87,17 @@ fn write_request(parts: &Parts, ends: bool, out: &mut Vec<u8>) -> Result<(), Fau
     Ok(())
 }
 
-/// Appends a field; its value may neither begin nor end with white space (RFC 9113 §8.2.1).
-fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), Fault> {
-    if value.trim_ascii().len() != value.len() {
-        return Err(Fault::FieldValueInvalid);
+/// A value may neither begin nor end with white space (RFC 9113 §8.2.1).
+fn check_edges(value: &[u8]) -> Result<(), Fault> {
+    if value.trim_ascii().len() == value.len() {
+        Ok(())
+    } else {
+        Err(Fault::FieldValueInvalid)
     }
+}
+
+fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) -> Result<(), Fault> {
+    check_edges(value)?;
     out.extend_from_slice(name);
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);

@@ -18,6 +18,7 @@ use crate::build::ListenerConfig;
 use crate::clock::Timer;
 use crate::exchange::{self, Downstream, Report};
 use crate::forward::{Attempt, Failure, Opened};
+use crate::grpc;
 use crate::h1::client::code_of;
 use crate::h1::head::write_response_fields;
 use crate::h1::request_body::RequestStop;
@@ -68,6 +69,10 @@ pub(crate) async fn serve(
     let received = head::receive(&parts, stream.body_ended, &stream.listener.limits, &mut ex);
     drop(parts);
     match received {
+        Ok(()) if ex.head.framing == Framing::Length(0) && !stream.ends_empty().await => {
+            thread.give_exchange(ex);
+            stream.respond.send_reset(Reason::PROTOCOL_ERROR);
+        }
         Ok(()) => exchange::run(&mut stream, ex).await,
         Err(fault) => {
             thread.give_exchange(ex);
@@ -79,6 +84,27 @@ pub(crate) async fn serve(
 impl Stream {
     fn thread(&self) -> &Rc<Thread> {
         &self.active.0.thread
+    }
+
+    /// Waits for the end of a body that is said to be empty, before the target is told so; whether it is.
+    async fn ends_empty(&mut self) -> bool {
+        let clock = Rc::clone(&self.thread().clock);
+        let deadline = clock.after(self.listener.body_idle);
+        let ended = poll_fn(|cx| match self.poll_body(cx) {
+            Poll::Ready(Ok(Piece::Data { data, last: false })) if data.is_empty() => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Ready(Ok(Piece::Data { data, .. })) => Poll::Ready(data.is_empty()),
+            Poll::Ready(Ok(Piece::End(_))) => Poll::Ready(true),
+            Poll::Ready(Err(_)) => Poll::Ready(false),
+            Poll::Pending if clock.now() >= deadline => Poll::Ready(false),
+            Poll::Pending => {
+                self.timer.arm(deadline);
+                Poll::Pending
+            }
+        });
+        ended.await
     }
 
     /// Says what is wrong with a request that cannot be read.
@@ -292,7 +318,19 @@ impl ClientSide for Stream {
         Poll::Ready(Ok(()))
     }
 
-    fn cut(&mut self) {
+    fn cut(&mut self, ex: &Exchange, code: Code) {
+        if ex.grpc
+            && !self.ended
+            && code != Code::WriteTimeout
+            && let Some(send) = &mut self.send
+        {
+            let mut lines = Vec::new();
+            grpc::write_status(grpc::status_of(code), code.title(), &mut lines);
+            if send.send_trailers(head::fields(&lines)).is_ok() {
+                self.ended = true;
+                return;
+            }
+        }
         match &mut self.send {
             Some(send) => send.send_reset(Reason::INTERNAL_ERROR),
             None => self.respond.send_reset(Reason::INTERNAL_ERROR),

@@ -12,7 +12,9 @@ const SECRET_PARAMETERS: &[&str] = &[
     "api-key",
     "api_key",
     "apikey",
+    "assertion",
     "auth",
+    "client_assertion",
     "client_secret",
     "code",
     "id_token",
@@ -23,6 +25,10 @@ const SECRET_PARAMETERS: &[&str] = &[
     "pwd",
     "refresh_token",
     "secret",
+    "session",
+    "session_id",
+    "sessionid",
+    "sid",
     "sig",
     "signature",
     "token",
@@ -51,9 +57,10 @@ pub(crate) enum LogField {
     Referer,
     TraceId,
     Fault,
+    GrpcStatus,
 }
 
-const FIELDS: [(&str, LogField); 20] = [
+const FIELDS: [(&str, LogField); 21] = [
     ("time", LogField::Time),
     ("request_id", LogField::RequestId),
     ("client", LogField::Client),
@@ -74,6 +81,7 @@ const FIELDS: [(&str, LogField); 20] = [
     ("referer", LogField::Referer),
     ("trace_id", LogField::TraceId),
     ("fault", LogField::Fault),
+    ("grpc_status", LogField::GrpcStatus),
 ];
 
 /// The names of all fields, as in `observe.access_log.fields`.
@@ -155,6 +163,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) referer: Option<&'a [u8]>,
     pub(crate) trace_id: &'a [u8],
     pub(crate) fault: Option<&'a str>,
+    pub(crate) grpc_status: Option<u32>,
 }
 
 fn json_value(field: LogField, entry: &Entry<'_>, out: &mut Vec<u8>) {
@@ -186,8 +195,12 @@ fn json_value(field: LogField, entry: &Entry<'_>, out: &mut Vec<u8>) {
         LogField::BytesIn => number(entry.bytes_in, out),
         LogField::BytesOut => number(entry.bytes_out, out),
         LogField::UserAgent => optional(entry.user_agent, out),
-        LogField::Referer => optional(entry.referer.map(without_query), out),
+        LogField::Referer => optional(entry.referer.map(referer).as_deref(), out),
         LogField::TraceId => text(entry.trace_id, out),
+        LogField::GrpcStatus => match entry.grpc_status {
+            Some(status) => number(status.into(), out),
+            None => out.extend_from_slice(b"null"),
+        },
         LogField::Fault => optional(entry.fault.map(str::as_bytes), out),
     }
 }
@@ -278,18 +291,45 @@ fn address(client: IpAddr, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-fn without_query(uri: &[u8]) -> &[u8] {
-    let end = uri
-        .iter()
-        .position(|b| matches!(b, b'?' | b'#'))
-        .unwrap_or(uri.len());
-    &uri[..end]
+/// A referer without its query and without user information, which may be a password.
+fn referer(uri: &[u8]) -> Vec<u8> {
+    let end = uri.iter().position(|b| matches!(b, b'?' | b'#'));
+    let uri = &uri[..end.unwrap_or(uri.len())];
+    let Some(slashes) = memchr::memmem::find(uri, b"//") else {
+        return uri.to_vec();
+    };
+    let (start, rest) = uri.split_at(slashes + 2);
+    let authority = rest.iter().position(|&b| b == b'/').unwrap_or(rest.len());
+    let user = rest[..authority].iter().rposition(|&b| b == b'@');
+    [start, &rest[user.map_or(0, |at| at + 1)..]].concat()
+}
+
+/// The name of a query parameter without its percent-encoding: it must not hide a secret from the log.
+fn decoded(name: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    if !name.contains(&b'%') {
+        return name.into();
+    }
+    let digit = |b: u8| (b as char).to_digit(16);
+    let mut out = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((&byte, after)) = rest.split_first() {
+        let pair = match after {
+            [high, low, ..] if byte == b'%' => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        let (byte, after) = pair.map_or((byte, after), |(high, low)| {
+            ((high * 16 + low) as u8, &after[2..])
+        });
+        out.push(byte);
+        rest = after;
+    }
+    out.into()
 }
 
 /// The query with the values of secret parameters replaced.
 fn redact(query: &[u8]) -> std::borrow::Cow<'_, [u8]> {
     let is_secret = |part: &[u8]| {
-        let name = part.split(|&b| b == b'=').next().unwrap_or(part);
+        let name = decoded(part.split(|&b| b == b'=').next().unwrap_or(part));
         SECRET_PARAMETERS
             .iter()
             .any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
@@ -374,6 +414,10 @@ mod tests {
         let redacted = redact(b"a=1&API_Key=abc&token=x=y&b");
         assert_eq!(redacted.as_ref(), b"a=1&API_Key=***&token=***&b");
         assert_eq!(redact(b"page=2").as_ref(), b"page=2");
+        assert_eq!(
+            redact(b"p%61ss%77ord=x&a%=%").as_ref(),
+            b"p%61ss%77ord=***&a%=%"
+        );
     }
 
     #[test]
@@ -385,6 +429,9 @@ mod tests {
 
     #[test]
     fn referer_is_logged_without_its_query() {
-        assert_eq!(without_query(b"http://x/y?token=1#z"), b"http://x/y");
+        assert_eq!(referer(b"http://x/y?token=1#z"), b"http://x/y");
+        assert_eq!(referer(b"http://u:p@w@x/y@z"), b"http://x/y@z");
+        assert_eq!(referer(b"https://x"), b"https://x");
+        assert_eq!(referer(b"u:p@x"), b"u:p@x");
     }
 }

@@ -3,11 +3,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
+/// Time between two complaints about the same trouble.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 /// Batches that may wait for the writer.
 const QUEUE: usize = 64;
 
@@ -25,6 +28,8 @@ struct Wishes {
     reopen: AtomicBool,
     /// There was no place in the queue to say so.
     unsaid: AtomicBool,
+    /// Records that could not be written.
+    lost: AtomicU64,
 }
 
 /// The serving threads' end.
@@ -55,6 +60,11 @@ impl LogWriter {
             self.queue.try_send(Message::Batch(batch)),
             Err(TrySendError::Full(_))
         )
+    }
+
+    /// Records that were handed over and could not be written.
+    pub(crate) fn lost(&self) -> u64 {
+        self.wishes.lost.load(SeqCst)
     }
 
     /// Changes the destination, for what is handed over from now on.
@@ -91,6 +101,7 @@ enum Sink {
 fn run(receiver: &Receiver<Message>, wishes: &Wishes) {
     let mut to = "off".to_owned();
     let mut sink = Sink::Off;
+    let mut trouble = Trouble::default();
     while let Ok(message) = receiver.recv() {
         if wishes.unsaid.swap(false, SeqCst) || matches!(message, Message::Look) {
             let wanted = wishes.to.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +112,8 @@ fn run(receiver: &Receiver<Message>, wishes: &Wishes) {
             }
         }
         if let Message::Batch(batch) = message {
-            write(&mut sink, &batch);
+            let lost = write(&mut sink, &batch, &mut trouble);
+            wishes.lost.fetch_add(lost, SeqCst);
         }
     }
 }
@@ -122,20 +134,52 @@ fn open(to: &str) -> Sink {
     }
 }
 
-fn write(sink: &mut Sink, batch: &[u8]) {
-    let result = match sink {
-        Sink::Off => Ok(()),
-        Sink::Stdout => io::stdout()
-            .write_all(batch)
-            .and_then(|()| io::stdout().flush()),
-        Sink::File(file) => file.write_all(batch),
+/// What has gone wrong with writing.
+#[derive(Default)]
+struct Trouble {
+    complained: Option<Instant>,
+    /// The last record stands there without its end.
+    torn: bool,
+}
+
+/// Writes a batch; how many of its records were lost. A full disk or a closed pipe must not fail one request:
+/// the next try may succeed.
+fn write(sink: &mut Sink, batch: &[u8], trouble: &mut Trouble) -> u64 {
+    let out: &mut dyn Write = match sink {
+        Sink::Off => return 0,
+        Sink::Stdout => &mut io::stdout(),
+        Sink::File(file) => file,
     };
-    // A full disk or a closed pipe must not fail one request: the records are lost, the next try may succeed.
-    if let Err(error) = result
-        && error.kind() != io::ErrorKind::BrokenPipe
-    {
-        eprintln!("frontdesk: access log: {error}");
+    let mut written = 0;
+    let result = (|| {
+        if trouble.torn {
+            out.write_all(b"\n")?;
+            trouble.torn = false;
+        }
+        while written < batch.len() {
+            match out.write(&batch[written..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => written += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        out.flush()
+    })();
+    let Err(error) = result else { return 0 };
+    trouble.torn |= written > 0 && batch.get(written - 1) != Some(&b'\n');
+    let lost = memchr::memchr_iter(b'\n', &batch[written..]).count() as u64;
+    let silent = trouble
+        .complained
+        .is_some_and(|last| last.elapsed() < COMPLAIN_EVERY);
+    if !silent {
+        trouble.complained = Some(Instant::now());
+        eprintln!(
+            "frontdesk: access log: {error}; records are lost and counted \
+             (frontdesk_access_log_dropped_total)"
+        );
     }
+    lost
 }
 
 /// Whether a destination can be opened; asked before a configuration is taken.

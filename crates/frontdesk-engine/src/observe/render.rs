@@ -115,7 +115,7 @@ pub const METRICS: &[(&str, &str, &str)] = &[
     (
         "frontdesk_access_log_dropped_total",
         "counter",
-        "Access records dropped because the log could not be written in time.",
+        "Access records lost because the log could not be written, or not in time.",
     ),
     (
         "frontdesk_answers_total",
@@ -181,7 +181,7 @@ const ROUTE_DURATIONS: &[(&str, Duration)] = &[
 ];
 
 /// All counters in the Prometheus text format 0.0.4.
-pub(crate) fn prometheus(registry: &Registry, hash: &str) -> String {
+pub(crate) fn prometheus(registry: &Registry, hash: &str, log_lost: u64) -> String {
     let mut out = String::with_capacity(64 * 1024);
     let (routes, threads) = (registry.routes(), registry.threads());
     requests(&mut out, &routes);
@@ -200,7 +200,10 @@ pub(crate) fn prometheus(registry: &Registry, hash: &str) -> String {
     }
     for (name, number) in THREAD_NUMBERS {
         header(&mut out, name);
-        let sum: u64 = threads.iter().map(|t| number(t).get()).sum();
+        let mut sum: u64 = threads.iter().map(|t| number(t).get()).sum();
+        if *name == "frontdesk_access_log_dropped_total" {
+            sum += log_lost;
+        }
         let _ = writeln!(out, "{name} {sum}");
     }
     faults(&mut out, &threads);
@@ -399,7 +402,7 @@ mod tests {
             service: "s".into(),
         };
         registry.route(0, key).requests[1].add(7);
-        let text = prometheus(&registry, "abc");
+        let text = prometheus(&registry, "abc", 0);
         for (name, kind, _) in METRICS {
             assert!(
                 text.contains(&format!("# TYPE {name} {kind}\n")),
@@ -425,7 +428,7 @@ mod tests {
         );
         stats.durations.record(Duration::Total, 90);
         stats.durations.record(Duration::Total, 1_500_000);
-        let text = prometheus(&registry, "");
+        let text = prometheus(&registry, "", 0);
         assert!(
             text.contains("duration_seconds_bucket{route=\"r\",service=\"s\",le=\"0.0001\"} 1\n")
         );

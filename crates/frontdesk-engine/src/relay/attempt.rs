@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use frontdesk_http::{Fault, Field, Known, ResponseHead, Version};
+use frontdesk_http::{Fault, Field, Known, ResponseFraming, ResponseHead, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, Response};
 
 use super::pieces::RequestPieces;
@@ -12,6 +12,8 @@ use super::{ClientSide, Piece, Target, TargetStop};
 use crate::clock::{NEVER, Tick};
 use crate::exchange::{Report, reject};
 use crate::forward::{Attempt, Failure, Retry, count_fault};
+use crate::grpc;
+use crate::grpc_web::{self, Transform};
 use crate::h1::attempt::MAX_INTERIM;
 use crate::h1::request_body::RequestStop;
 use crate::h1::transfer::Stop;
@@ -34,12 +36,7 @@ pub(crate) async fn run<S: ClientSide>(
     report: &mut Report,
 ) -> Result<S::After, Failure> {
     let thread = attempt.plan.thread;
-    let has_body = !matches!(
-        ex.head.framing,
-        frontdesk_http::Framing::None | frontdesk_http::Framing::Length(0)
-    );
-    let limit = attempt.plan.route.max_body;
-    let mut request = RequestPieces::new(&thread.clock, side.listener(), limit, has_body);
+    let mut request = RequestPieces::new(ex, side.listener(), attempt.plan);
     let mut head = std::mem::take(&mut ex.spare_head);
     let mut relay = Relay {
         side,
@@ -73,6 +70,10 @@ pub(crate) async fn run<S: ClientSide>(
             return Ok(reject(side, ex, &rejection, report).await);
         }
     }
+    let grpc_status = head
+        .find(target.bytes(), b"grpc-status")
+        .and_then(grpc::parse_status);
+    grpc_web::respond(ex, &mut head);
     let whole = request.is_finished();
     report.status = head.status;
     if side.respond(ex, &head, target.bytes(), whole).is_err() {
@@ -80,16 +81,23 @@ pub(crate) async fn run<S: ClientSide>(
         return Ok(side.gone());
     }
     target.head_done(&head);
+    let has_body = !matches!(
+        head.framing,
+        ResponseFraming::None | ResponseFraming::Length(0)
+    );
     let mut relay = Relay {
         side,
         target: &mut target,
         request: &mut request,
         attempt,
     };
-    let (result, sent) = relay.body().await;
+    let (result, sent, trailers) = relay.body(Transform::of(ex), has_body).await;
     report.bytes_in = request.received;
     report.body = request.state();
     report.bytes_out = sent;
+    if ex.grpc {
+        report.grpc_status = grpc::status_in(&trailers).or(grpc_status);
+    }
     Ok(match result {
         Ok(()) => {
             if let Target::Http1(target) = target {
@@ -100,8 +108,11 @@ pub(crate) async fn run<S: ClientSide>(
             side.complete(whole)
         }
         Err(stop) => {
-            cut(&stop, report, thread);
-            side.cut()
+            let code = cut(&stop, report, thread);
+            if ex.grpc {
+                report.grpc_status = Some(grpc::status_of(code).into());
+            }
+            side.cut(ex, code)
         }
     })
 }
@@ -169,14 +180,24 @@ impl<S: ClientSide> Relay<'_, S> {
         self.wait(*deadline, Stop::FirstByte)
     }
 
-    /// Sends the response body, and what is left of the request; how it ended and the body bytes sent.
-    async fn body(&mut self) -> (Result<(), Stop>, u64) {
+    /// Sends the response body, and what is left of the request; how it ended, the body bytes sent and the
+    /// trailer lines.
+    async fn body(
+        &mut self,
+        mut web: Option<Transform>,
+        has_body: bool,
+    ) -> (Result<(), Stop>, u64, Vec<u8>) {
+        let is_web = web.is_some();
         let clock = &self.attempt.plan.thread.clock;
         let (mut data, mut end, mut sent) = (Bytes::new(), None::<Vec<u8>>, 0);
         let mut last = clock.now();
         let result = poll_fn(|cx| {
+            let received = self.request.received;
             if let Err(stop) = self.request.poll(cx, self.side, self.target) {
                 return Poll::Ready(Err(Stop::Request(stop)));
+            }
+            if self.request.received > received {
+                last = clock.now();
             }
             let waits_for_client = loop {
                 let size = data.len();
@@ -188,12 +209,25 @@ impl<S: ClientSide> Relay<'_, S> {
                             data: piece,
                             last: is_last,
                         })) => {
-                            data = piece;
                             end = is_last.then(Vec::new);
                             last = clock.now();
+                            self.request.touch(clock);
+                            data = match &web {
+                                None => piece,
+                                Some(web) => {
+                                    self.target.taken(piece.len());
+                                    web.encode(piece)
+                                }
+                            };
+                            if let Some(web) = web.take_if(|_| is_last) {
+                                data = [&data[..], &web.trailers(b"")].concat().into();
+                            }
                             continue;
                         }
                         Poll::Ready(Ok(Piece::End(trailers))) => {
+                            if let Some(web) = web.take().filter(|_| has_body) {
+                                data = web.trailers(&trailers);
+                            }
                             end = Some(trailers);
                             continue;
                         }
@@ -210,7 +244,9 @@ impl<S: ClientSide> Relay<'_, S> {
                 let moved = size - data.len();
                 if moved > 0 {
                     sent += moved as u64;
-                    self.target.taken(moved);
+                    if !is_web {
+                        self.target.taken(moved);
+                    }
                     last = clock.now();
                 }
                 match polled {
@@ -231,7 +267,7 @@ impl<S: ClientSide> Relay<'_, S> {
             self.wait(last.saturating_add(idle), Stop::Stalled)
         });
         let result = result.await;
-        (result, sent)
+        (result, sent, end.unwrap_or_default())
     }
 
     /// Waits for the first of all deadlines that concern this attempt.
@@ -271,10 +307,11 @@ fn failure(stop: &Stop, target: &Target, request: &RequestPieces, interim: u32) 
 }
 
 /// The response was cut after its head had gone out.
-fn cut(stop: &Stop, report: &mut Report, thread: &Thread) {
+fn cut(stop: &Stop, report: &mut Report, thread: &Thread) -> Code {
     let (code, fault) = stop.meaning_of_cut();
     if let Some(fault) = fault {
         count_fault(thread, code, fault, report);
     }
     report.abort(code, thread);
+    code
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use frontdesk_http::ResponseHead;
-use frontdesk_policies::Exchange;
+use frontdesk_policies::{Code, Exchange};
 
 pub(crate) use attempt::run;
 pub(crate) use http2::{PieceStop, poll_piece, poll_send, send_end};
@@ -72,8 +72,8 @@ pub(crate) trait ClientSide: Downstream {
     /// Sends on what waits to be sent; not called after the end.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ResponseStop>>;
 
-    /// Makes it visible that the response is cut.
-    fn cut(&mut self) -> Self::After;
+    /// Makes it visible that the response is cut, and to a gRPC client why.
+    fn cut(&mut self, ex: &Exchange, code: Code) -> Self::After;
 
     /// After a complete response; `whole` as in [`ClientSide::respond`].
     fn complete(&mut self, whole: bool) -> Self::After;

@@ -3,10 +3,14 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use frontdesk_http::Framing;
+use frontdesk_policies::Exchange;
 
 use super::{ClientSide, Piece, Target};
 use crate::build::ListenerConfig;
 use crate::clock::{Clock, NEVER, TICK_MS, Tick};
+use crate::forward::Plan;
+use crate::grpc_web::Transform;
 use crate::h1::request_body::{BodyState, RequestStop};
 
 /// What is known of the request's body over all attempts.
@@ -20,26 +24,38 @@ pub(crate) struct RequestPieces {
     /// Body bytes so far.
     pub(crate) received: u64,
     limit: u64,
+    /// Ticks without progress, and bytes per second, that are borne.
+    idle: Tick,
+    min_rate: u64,
+    is_conversation: bool,
+    web: Option<Transform>,
     began: Tick,
     deadline: Tick,
 }
 
 impl RequestPieces {
-    pub(crate) fn new(
-        clock: &Clock,
-        listener: &ListenerConfig,
-        limit: u64,
-        has_body: bool,
-    ) -> RequestPieces {
+    pub(crate) fn new(ex: &Exchange, listener: &ListenerConfig, plan: &Plan<'_>) -> RequestPieces {
+        let has_body = !matches!(ex.head.framing, Framing::None | Framing::Length(0));
+        let clock = &plan.thread.clock;
+        // A gRPC call is a conversation: a caller that listens is not slow.
+        let (idle, min_rate) = if ex.grpc {
+            (plan.service.idle, 0)
+        } else {
+            (listener.body_idle, listener.body_min_rate)
+        };
         RequestPieces {
             data: Bytes::new(),
             end: (!has_body).then(Vec::new),
             finished: false,
             broken: false,
             received: 0,
-            limit,
+            limit: plan.route.max_body,
+            idle,
+            min_rate,
+            is_conversation: ex.grpc,
+            web: Transform::of(ex),
             began: clock.now(),
-            deadline: clock.after(listener.body_idle),
+            deadline: clock.after(idle),
         }
     }
 
@@ -76,6 +92,13 @@ impl RequestPieces {
         if self.is_over() { NEVER } else { self.deadline }
     }
 
+    /// The response has moved on: in a conversation that is progress of both sides.
+    pub(crate) fn touch(&mut self, clock: &Clock) {
+        if self.is_conversation {
+            self.deadline = clock.after(self.idle);
+        }
+    }
+
     /// Sends as much as goes. An error is the client's.
     pub(crate) fn poll<S: ClientSide>(
         &mut self,
@@ -97,8 +120,10 @@ impl RequestPieces {
             };
             let moved = before - self.data.len();
             if moved > 0 {
-                side.taken(moved);
-                self.deadline = side.thread().clock.after(side.listener().body_idle);
+                if self.web.is_none() {
+                    side.taken(moved);
+                }
+                self.deadline = side.thread().clock.after(self.idle);
             }
             match polled {
                 Poll::Pending => return Ok(()),
@@ -118,24 +143,33 @@ impl RequestPieces {
     ) -> Result<bool, RequestStop> {
         match side.poll_body(cx) {
             Poll::Ready(Ok(Piece::Data { data, last })) => {
-                self.end = last.then(Vec::new);
+                let data = match &mut self.web {
+                    None => data,
+                    Some(web) => {
+                        side.taken(data.len());
+                        web.decode(data).map_err(RequestStop::Malformed)?
+                    }
+                };
+                if last {
+                    self.end = Some(self.ended(Vec::new())?);
+                }
                 self.received += data.len() as u64;
                 if self.received > self.limit {
                     return Err(RequestStop::TooLarge);
                 }
                 self.data = data;
-                self.deadline = side.thread().clock.after(side.listener().body_idle);
+                self.deadline = side.thread().clock.after(self.idle);
                 Ok(true)
             }
             Poll::Ready(Ok(Piece::End(trailers))) => {
-                self.end = Some(trailers);
+                self.end = Some(self.ended(trailers)?);
                 Ok(true)
             }
             Poll::Ready(Err(stop)) => Err(stop),
             Poll::Pending => {
                 self.broken = matches!(target.poll_flush(cx), Poll::Ready(Err(())));
                 let now = side.thread().clock.now();
-                let floor = self.floor_deadline(side.listener());
+                let floor = self.floor_deadline(side.listener().body_min_rate_after);
                 if now >= self.deadline || now >= floor {
                     return Err(RequestStop::TooSlow);
                 }
@@ -145,14 +179,19 @@ impl RequestPieces {
         }
     }
 
+    fn ended(&self, trailers: Vec<u8>) -> Result<Vec<u8>, RequestStop> {
+        if let Some(web) = &self.web {
+            web.finish().map_err(RequestStop::Malformed)?;
+        }
+        Ok(trailers)
+    }
+
     /// The tick at which the bytes so far fall below the floor, as in `h1::request_body`.
-    fn floor_deadline(&self, listener: &ListenerConfig) -> Tick {
-        if listener.body_min_rate == 0 {
+    fn floor_deadline(&self, grace: Tick) -> Tick {
+        if self.min_rate == 0 {
             return NEVER;
         }
-        let earned = (self.received / listener.body_min_rate).saturating_mul(1000 / TICK_MS);
-        self.began
-            .saturating_add(listener.body_min_rate_after)
-            .saturating_add(earned)
+        let earned = (self.received / self.min_rate).saturating_mul(1000 / TICK_MS);
+        self.began.saturating_add(grace).saturating_add(earned)
     }
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic_core import core_schema
 
 from frontdesk import engine
@@ -19,6 +19,8 @@ from frontdesk.fields.checked import (
 )
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
 ANY = "*"
@@ -114,6 +116,28 @@ class HeaderRules:
         return core_schema.no_info_wrap_validator_function(check, handler(source))
 
 
+class GrpcMatch(Settings):
+    """A gRPC service, or one of its methods."""
+
+    service: str = Field(
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*\.)*[A-Za-z_][A-Za-z0-9_]*$",
+        max_length=500,
+        description="Full name of the service, such as `shop.Orders`.",
+    )
+    method: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        max_length=200,
+        description="Name of a method; without it all of the service's.",
+    )
+
+    def path(self) -> PathRule:
+        """Where the calls go (PROTOCOL-HTTP2.md of the gRPC project)."""
+        if self.method is None:
+            return PathRule("prefix", f"/{self.service}/**", ())
+        return PathRule("exact", f"/{self.service}/{self.method}", ())
+
+
 class Match(Settings):
     """Rules that must all hold. A rule that is left out holds for every request."""
 
@@ -127,6 +151,10 @@ class Match(Settings):
         description="`/a` exactly; `/a/{id}` with a variable for one segment; `/a/**` for /a and "
         "everything below it; or `{regex: …}`.",
     )
+    grpc: GrpcMatch | None = Field(
+        default=None,
+        description="A gRPC service or method, in place of `path` and `methods`.",
+    )
     methods: Annotated[list[Method], AfterValidator(_not_empty)] | None = Field(
         default=None, description="Request methods; GET serves HEAD too. All when left out."
     )
@@ -136,3 +164,16 @@ class Match(Settings):
     query: dict[Annotated[str, Field(min_length=1, max_length=200)], str] = Field(
         default={}, description='Query parameters and the value each must have; "*" is any value.'
     )
+
+    @model_validator(mode="after")
+    def _grpc_is_a_path(self) -> Self:
+        if self.grpc is not None and (self.path is not None or self.methods is not None):
+            other = "path" if self.path is not None else "methods"
+            raise contradiction(
+                f"grpc and {other} are both given, and grpc says it already", "remove one of them"
+            )
+        return self
+
+    def path_rule(self) -> PathRule | None:
+        """The rule for the path, whichever way it was written."""
+        return self.path if self.grpc is None else self.grpc.path()

@@ -14,7 +14,7 @@ from frontdesk.fields.units import OFF, Sample, parse_ppm
 LogField = Literal[
     "time", "request_id", "client", "method", "host", "path", "query", "protocol", "status",
     "route", "service", "target", "duration", "upstream_duration", "bytes_in", "bytes_out",
-    "user_agent", "referer", "trace_id", "fault",
+    "user_agent", "referer", "trace_id", "fault", "grpc_status",
 ]  # fmt: skip
 
 LOG_FIELDS: tuple[LogField, ...] = LogField.__args__  # type: ignore[attr-defined]

@@ -123,6 +123,11 @@ class Route(Settings):
     max_body: SizeOrOff = default(
         "1MiB", parse_size_or_off, "Size of a request body, or off; beyond it 413."
     )
+    grpc_web: bool = Field(
+        default=False,
+        description="Whether browsers may call gRPC here (gRPC-Web, binary and text); "
+        "what is no gRPC-Web passes as it is.",
+    )
     upgrades: list[Annotated[str, AfterValidator(_lower)]] = Field(
         default=["websocket"], description="Protocols to which a connection may be upgraded."
     )

@@ -5,6 +5,7 @@ set -u
 
 declare -A package_of=(
   [nginx]=nginx [haproxy]=haproxy [wrk]=wrk [curl]=curl [taskset]=util-linux [valgrind]=valgrind
+  [nghttp]=nghttp2-client [h2load]=nghttp2-client
 )
 PATH="$PATH:/usr/sbin:/usr/local/sbin"
 

@@ -347,6 +347,47 @@ def test_target_that_never_answers_the_preface(gateway_of: Start) -> None:
         assert gateway.get().status == 504
 
 
+@pytest.mark.xfail(
+    strict=True,
+    reason="a connection on which nothing comes any more is used for every next request",
+)
+def test_connection_that_has_gone_silent_is_left(gateway_of: Start, up: Http2Upstream) -> None:
+    """As after a lost network path: no FIN, no answer, also none to a PING."""
+
+    def script(stream: ServerStream) -> None:
+        if stream.peer.number == 0:
+            stream.peer.auto_ack = False
+            stream.stall()
+        reply()(stream)
+
+    up.answer(script)
+    gateway = gateway_of(config(up, timeouts={"first_byte": "200ms"}))
+    assert gateway.get().status == 504
+    eventually(lambda: gateway.get().status == 200, within=3)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="an upgrade is taken out of a request to a target that has chosen h2"
+)
+def test_websocket_to_a_target_that_would_choose_h2(
+    gateway_of: Start, certificates: Certificates
+) -> None:
+    """With `auto` an upgrade can go over HTTP/1, which the target speaks too; never as a plain GET."""
+    with Http2Upstream(tls=certificates.server(["h2", "http/1.1"])) as up:
+        gateway = gateway_of(secure(certificates, up))
+        assert gateway.get().status == 200
+        fields = [
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Version", "13"),
+        ]
+        fields.append(("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="))
+        answer = gateway.get(headers=fields)
+        assert up.http1, "asked over HTTP/1"
+        assert b"Upgrade: websocket" in up.http1[0].heads[0]
+        assert answer.status != 101
+
+
 # -- which protocol --------------------------------------------------------------------------------
 
 

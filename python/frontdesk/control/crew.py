@@ -83,6 +83,8 @@ class Member:
             order = Frame({"op": op, **fields}, payload, fds or [])
             try:
                 answer = await asyncio.to_thread(_exchange, sock, order)
+            except frames.TooLarge as error:
+                raise OrderFailed(f"worker {self.slot}: {error}", refused=True) from error
             except frames.FrameError as error:
                 if self._sock is sock:
                     self.leave()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -140,3 +141,31 @@ def test_target_that_fails_is_passed_over(
         for method in ("GET", "POST"):
             assert [gateway.get("/", method=method).status for _ in range(4)] == [200] * 4
         assert other.requests == []
+
+
+def _self_signed(folder: Path, *more: str) -> Issued:
+    """As tutorials make one; `openssl req -x509` marks it as an authority unless told otherwise."""
+    made = Issued(folder / "self.pem", folder / "self.key")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-nodes", "-days", "365", "-subj", "/CN=self", "-addext"]
+    command += ["subjectAltName=IP:127.0.0.1", *more]
+    files = ["-keyout", str(made.key), "-out", str(made.certificate)]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+    return made
+
+
+def test_self_signed_certificate(
+    gateway_of: Callable[..., Gateway], authority: Authority, tmp_path: Path
+) -> None:
+    """It is trusted by naming it as `ca`, if it does not claim to be an authority (RFC 5280 §4.2.1.9)."""
+    for more, fault in (
+        (("-addext", "basicConstraints=critical,CA:FALSE"), None),
+        ((), "tls_certificate"),
+    ):
+        made = _self_signed(tmp_path, *more)
+        with RecordingUpstream(tls=authority.server(made)) as upstream:
+            gateway = gateway_of(towards(upstream, ca=str(made.certificate)))
+            if fault is None:
+                assert gateway.get("/").body == b"ok"
+            else:
+                assert fault_of(gateway) == fault

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from frontdesk.compiler import compile_file
-from tests.harness.certificates import Authority
+from tests.harness import Authority, Issued
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```ya?ml[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -28,29 +30,57 @@ def blocks() -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "text"), blocks(), ids=[name for name, _ in blocks()])
-def test_a_block_of_the_documentation(tmp_path: Path, name: str, text: str) -> None:
-    path = tmp_path / "gateway.yaml"
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def issued(authority: Authority) -> Issued:
+    return authority.issue("localhost")
+
+
+def compiles(folder: Path, text: str, authority: Authority, issued: Issued) -> None:
+    """Compile a configuration beside the certificate files that it names."""
+    contents = {
+        "certificate": issued.certificate.read_bytes(),
+        "key": issued.key.read_bytes(),
+        "ca": authority.pem.read_bytes(),
+        "ocsp": authority.ocsp_response(issued),
+    }
+    for setting, name in files_named(yaml.safe_load(text)):
+        file = folder / name
+        assert file.is_relative_to(folder), f"{name}: name it relative to the configuration"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(contents[setting])
+    path = folder / "gateway.yaml"
     path.write_text(text, encoding="utf-8")
-    provide_certificates(tmp_path / "certs", text)
     assert compile_file(path).encoded
 
 
-def provide_certificates(folder: Path, text: str) -> None:
-    """The files that a block names as `certs/….pem`, `certs/….key` and `certs/…-ca.pem`."""
-    stems = set(re.findall(r"\bcerts/([a-z-]+)\.pem", text))
-    if not stems:
-        return
-    authority = Authority(folder)
-    for stem in stems:
-        if stem.endswith("-ca"):
-            shutil.copy(authority.pem, folder / f"{stem}.pem")
-        else:
-            authority.issue("example.com", file=stem)
+def files_named(value: Any) -> Iterator[tuple[str, str]]:
+    """The certificate files of every `tls`: which setting names which file."""
+    children = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict) and "tls" in value:
+        tls = value["tls"]
+        for holder in (tls, *tls.get("certificates", [])):
+            for setting in ("certificate", "key", "ca", "ocsp"):
+                if setting in holder:
+                    yield setting, holder[setting]
+    for child in children if isinstance(value, dict | list) else []:
+        yield from files_named(child)
+
+
+@pytest.mark.parametrize(("name", "text"), blocks(), ids=[name for name, _ in blocks()])
+def test_a_block_of_the_documentation(
+    tmp_path: Path, name: str, text: str, authority: Authority, issued: Issued
+) -> None:
+    compiles(tmp_path, text, authority, issued)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_an_example(path: Path) -> None:
-    if not re.search(r"^version: ", path.read_text(encoding="utf-8"), re.MULTILINE):
+def test_an_example(path: Path, tmp_path: Path, authority: Authority, issued: Issued) -> None:
+    text = path.read_text(encoding="utf-8")
+    if not re.search(r"^version: ", text, re.MULTILINE):
         pytest.skip("not a configuration of the gateway")
-    assert compile_file(path).encoded
+    compiles(tmp_path, text, authority, issued)

@@ -64,6 +64,13 @@ def site(authority: Authority) -> Issued:
 
 
 @pytest.fixture
+def secure_upstream(authority: Authority, site: Issued) -> Iterator[RecordingUpstream]:
+    """An upstream with a good certificate for its address and for site.test."""
+    with RecordingUpstream(tls=authority.server(site)) as running:
+        yield running
+
+
+@pytest.fixture
 def live(authority: Authority, tmp_path: Path) -> Issued:
     """A certificate for the address, whose files the test may change."""
     first = authority.issue("127.0.0.1")

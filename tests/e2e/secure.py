@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Connection, Gateway, Issued, anybody
+from tests.e2e.faults import assert_bad_gateway
+from tests.harness import Connection, Gateway, Issued, RecordingUpstream, Response, anybody
 from tests.harness.configs import answering, forwarding
 
 SITE = ("site.test", "127.0.0.1")
@@ -57,3 +58,23 @@ def s_client(port: int, *options: str, send: bytes = b"") -> str:
         check=False,
     )
     return (done.stdout + done.stderr).decode(errors="replace")
+
+
+def towards(upstream: RecordingUpstream, **tls: Any) -> dict[str, Any]:
+    """Every path to this upstream, with these settings of `tls`."""
+    config = forwarding(upstream.url)
+    config["services"]["app"] |= {"retries": {"attempts": 0}, **({"tls": tls} if tls else {})}
+    return config
+
+
+def fault_of(gateway: Gateway) -> str:
+    """The fault of the newest record after one request that failed for TLS."""
+    before = len(gateway.log_lines())
+    response: Response = gateway.get("/")
+    assert_bad_gateway(response)
+    assert b"tls_protocol_error" in response.head
+    assert b"certificate" not in response.body.lower(), "strangers learn nothing of the inside"
+    record = gateway.log_lines(at_least=before + 1)[-1]
+    assert record["status"] == 502
+    fault: str = record["fault"]
+    return fault

@@ -26,6 +26,8 @@ def test_worker_is_replaced_while_control_is_away(
 ) -> None:
     """From the last good configuration; the certificates are read from their files again."""
     gateway = gateway_of(answering_tls("one", live))
+    # It is kept a moment after the gateway is ready.
+    eventually((gateway.state_dir / "last-good").exists)
     control = gateway.control_pid()
     os.kill(control, signal.SIGSTOP)
     try:
@@ -41,6 +43,7 @@ def test_everything_dies_and_the_file_is_broken(
     gateway_of: Callable[..., Gateway], authority: Authority, live: Issued
 ) -> None:
     gateway = gateway_of(answering_tls("one", live), watch=False)
+    eventually((gateway.state_dir / "last-good").exists)
     gateway.write("version: 2\n")
     for pid in (gateway.control_pid(), *gateway.worker_pids()):
         os.kill(pid, signal.SIGKILL)

@@ -183,3 +183,23 @@ def test_record_that_was_changed_on_the_way(gateway: Gateway, authority: Authori
             below.sendall(RECORD.pack(23, 0x0303, 60) + os.urandom(60))
         with suppress(ssl.SSLError):
             assert client.read_until_close() == b""
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a connection over the limit is answered with a 503 in plain text also where the listener speaks "
+    "TLS; no client can read it, so it should be closed without a word",
+)
+def test_connection_over_the_limit_is_sent_no_plain_text(
+    gateway_of: Callable[..., Gateway],
+    authority: Authority,
+    site: Issued,
+    upstream: RecordingUpstream,
+) -> None:
+    config = forwarding_tls(upstream.url, site)
+    config["process"] = {"max_connections": 1}
+    gateway = gateway_of(config)
+    with Connection(gateway.port, tls=authority.client()) as client:
+        assert client.request().status == 200
+        assert raw(gateway.port, HELLO) == b""
+        assert gateway.metric("frontdesk_connections_shed_total") == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 
 PAST = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
@@ -88,7 +88,7 @@ class Authority:
         certificate = x509.load_pem_x509_certificate(issued.certificate.read_bytes())
         issuer = x509.load_pem_x509_certificate(self._ca.cert_pem.bytes())
         key = serialization.load_pem_private_key(self._ca.private_key_pem.bytes(), None)
-        assert isinstance(key, CertificateIssuerPrivateKeyTypes)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
         now = datetime.datetime.now(datetime.UTC)
         builder = ocsp.OCSPResponseBuilder().add_response(
             cert=certificate,

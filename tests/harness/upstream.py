@@ -216,6 +216,7 @@ class RecordingUpstream:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls is not None:
                 sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             with self._lock:
@@ -288,13 +289,19 @@ class RecordingUpstream:
             else:
                 sock.sendall(step.data)
                 if isinstance(step, Truncate) and step.notify and isinstance(sock, ssl.SSLSocket):
-                    with contextlib.suppress(OSError):
-                        sock.unwrap()
+                    _say_the_end(sock)
                 if isinstance(step, Reset):
                     linger = struct.pack("ii", 1, 0)
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 return False
         return True
+
+
+def _say_the_end(sock: ssl.SSLSocket) -> None:
+    """Send close_notify and wait for nothing."""
+    sock.setblocking(False)
+    with contextlib.suppress(OSError):
+        sock.unwrap()
 
 
 class _Reader:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 MAX_PEM_BYTES = 2**20
 
+DER_HINTS = {
+    "key": "convert it with `openssl pkey -inform der -in FILE -out FILE.key`",
+    "certificate": "convert it with `openssl x509 -inform der -in FILE -out FILE.pem`",
+}
+"""What to do with a file in DER, by the setting that names it."""
+
 
 class Material:
     """What the files of a configuration hold, and what is wrong with them.
@@ -84,7 +90,7 @@ class Material:
         else:
             self._read((*place, "key"), certificate.key)
         if certificate.ocsp is not None:
-            self._read((*place, "ocsp"), certificate.ocsp, binary=True)
+            self._judged((*place, "ocsp"), certificate.ocsp, _check_ocsp, binary=True)
 
     def _upstream(self, place: Place, tls: UpstreamTls) -> None:
         if tls.ca is not None:
@@ -104,9 +110,11 @@ class Material:
         elif now < not_before:
             self.warnings.append(f"{self.files[-1]}: the certificate is not valid yet")
 
-    def _judged(self, place: Place, file: str, check: Callable[[str], object]) -> str | None:
+    def _judged(
+        self, place: Place, file: str, check: Callable[[str], object], *, binary: bool = False
+    ) -> str | None:
         """The text of a file if it can be read and the check has nothing against it."""
-        text = self._read(place, file)
+        text = self._read(place, file, binary=binary)
         if text is None:
             return None
         try:
@@ -127,8 +135,35 @@ class Material:
             return None
         except UnicodeDecodeError:
             message = f"the file {path} is not text"
-            hint = "convert it with `openssl x509 -inform der -in FILE -out FILE.pem`"
+            hint = DER_HINTS.get(str(place[-1]), DER_HINTS["certificate"])
             self.problems.append(Problem(place, message, hint))
             return None
         self.texts[self.reference(file, binary=binary)] = text
         return text
+
+
+def _check_ocsp(digits: str) -> None:
+    """Judge that a response is one DER sequence (RFC 6960 section 4.2.1) and nothing but it.
+
+    A browser drops a connection whose stapled response it cannot decode, so that a PEM or empty file would
+    take the whole site away.
+
+    Raises:
+        engine.CheckFailed: it is not.
+    """
+    content = bytes.fromhex(digits)
+    if not content.startswith(b"\x30") or _der_length(content) != len(content):
+        raise engine.CheckFailed(
+            "is no OCSP response in DER; `openssl ocsp … -respout FILE` writes one"
+        )
+
+
+def _der_length(content: bytes) -> int:
+    """Bytes that the first element takes with its head (X.690 section 8.1.3), 0 if that cannot be said."""
+    if len(content) < 2:
+        return 0
+    first = content[1]
+    if first < 0x80:
+        return 2 + first
+    size = first & 0x7F
+    return 2 + size + int.from_bytes(content[2 : 2 + size]) if 0 < size <= 4 else 0

@@ -99,6 +99,8 @@ class Member:
                 raise OrderFailed(f"worker {self.slot} is not there", refused=False)
             try:
                 answer = await asyncio.to_thread(_exchange, sock, order, within)
+            except frames.TooLarge as error:
+                raise OrderFailed(f"worker {self.slot}: {error}", refused=True) from error
             except frames.FrameError as error:
                 if self._sock is sock:
                     self.leave()

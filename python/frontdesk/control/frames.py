@@ -13,12 +13,16 @@ import struct
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_HEADER = 16 << 20
-"""Certificates and keys travel here, so that they are never beside the snapshot on disk."""
+MAX_HEADER = 128 << 20
+"""Certificates and keys travel here, so that they are never beside the snapshot on disk: 10,000 of 10 KiB."""
 MAX_PAYLOAD = 256 << 20
 # SCM_MAX_FD of the kernel, unix(7).
 MAX_FDS = 253
 _LENGTHS = struct.Struct(">II")
+
+
+class TooLarge(ValueError):
+    """A message is larger than the protocol allows; none of it was sent."""
 
 
 class FrameError(Exception):
@@ -44,11 +48,17 @@ def send(sock: socket.socket, frame: Frame) -> None:
 
     Raises:
         FrameError: the peer is gone, or does not read within the socket's timeout.
-        ValueError: the frame is larger than the protocol allows.
+        TooLarge: nothing was sent.
     """
     header = json.dumps(frame.header).encode()
-    if len(header) > MAX_HEADER or len(frame.payload) > MAX_PAYLOAD or len(frame.fds) > MAX_FDS:
-        raise ValueError("message too large")
+    if len(frame.fds) > MAX_FDS:
+        raise TooLarge(f"{len(frame.fds)} descriptors, and at most {MAX_FDS} can be passed")
+    for what, size, limit in (
+        ("certificates and keys", len(header), MAX_HEADER),
+        ("snapshot", len(frame.payload), MAX_PAYLOAD),
+    ):
+        if size > limit:
+            raise TooLarge(f"too large: {size:,} bytes of {what}, and at most {limit:,} are taken")
     lengths = _LENGTHS.pack(len(header), len(frame.payload))
     try:
         sent = socket.send_fds(sock, [lengths, header], frame.fds)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from frontdesk.config.files import MAX_FILE_BYTES
+from frontdesk.config.files import MAX_FILE_BYTES, read_bounded
 from frontdesk.config.load import load
 from frontdesk.errors import ConfigError, ConfigErrors
 
@@ -33,6 +33,15 @@ def test_a_folder_that_is_named_like_a_file(tmp_path: Path) -> None:
     (tmp_path / "conf" / "inner.yaml").mkdir(parents=True)
     with pytest.raises(ConfigErrors, match=r"inner\.yaml: cannot be read: it is a folder"):
         load(tmp_path / "conf")
+
+
+def test_what_is_refused_is_closed_again(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(OSError, match="it is"):
+            read_bounded(path, 1)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_folder_without_configuration(tmp_path: Path) -> None:

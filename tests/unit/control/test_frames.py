@@ -87,9 +87,16 @@ def test_silence_ends_by_the_timeout(pair: Pair) -> None:
         frames.receive(theirs)
 
 
-def test_too_large_to_send(pair: Pair) -> None:
-    with pytest.raises(ValueError, match="too large"):
-        frames.send(pair[0], Frame({"x": "y" * frames.MAX_HEADER}))
+def test_too_large_to_send(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MAX_HEADER", 1000)
+    monkeypatch.setattr(frames, "MAX_PAYLOAD", 1000)
+    for frame in (Frame({"x": "y" * 1000}), Frame({}, b"x" * 1001), Frame({}, b"", [0] * 254)):
+        with pytest.raises(frames.TooLarge, match="at most"):
+            frames.send(pair[0], frame)
+    frames.send(pair[0], Frame({"op": "hello"}))
+    received = frames.receive(pair[1])
+    assert received is not None
+    assert received.header == {"op": "hello"}, "nothing was sent of the others"
 
 
 @given(st.binary(max_size=200))

@@ -59,11 +59,15 @@ def compile_file(path: Path | str) -> Compiled:
     """
     with _collector_at_rest():
         loaded = load(Path(path))
-        config = validate(loaded)
+        config, errors = validate(loaded)
+        if config is None:
+            raise ConfigErrors(errors)
         material = Material(config, loaded.path)
-        problems = [*policies.split_conflicts(config), *material.problems]
-        if problems:
-            raise ConfigErrors(located(loaded, problems), material.files)
+        errors += located(loaded, [*policies.split_conflicts(config), *material.problems])
+        if errors:
+            rules = compile_config(conflicts.rules_alone(config), loaded.path, material)
+            errors += conflicts.equal_routes(loaded, rules.encoded)
+            raise ConfigErrors(errors, material.files)
         compiled = compile_config(config, loaded.path, material)
         if errors := conflicts.equal_routes(loaded, compiled.encoded):
             raise ConfigErrors(errors)

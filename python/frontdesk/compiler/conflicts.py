@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from frontdesk import engine
 from frontdesk.config.errors import Problem
+from frontdesk.config.models.policies import Policies
+from frontdesk.config.models.routes import Respond
 from frontdesk.config.positions import find
 from frontdesk.config.validate import located
 from frontdesk.errors import ConfigError
 
 if TYPE_CHECKING:
     from frontdesk.config.load import Loaded
+    from frontdesk.config.models.root import Config
 
 
 def equal_routes(loaded: Loaded, encoded: bytes) -> list[ConfigError]:
@@ -21,6 +24,16 @@ def equal_routes(loaded: Loaded, encoded: bytes) -> list[ConfigError]:
     except (engine.CheckFailed, engine.EngineRefused) as reason:
         return [ConfigError(str(loaded.path), 0, 0, "routes", str(reason))]
     return located(loaded, [_problem(loaded, first, second) for first, second in pairs])
+
+
+def rules_alone(config: Config) -> Config:
+    """The configuration without all that routes refer to, which may be missing from a broken one."""
+    answer = {"service": None, "redirect": None, "respond": Respond(), "policies": Policies()}
+    action = answer | {"strip_prefix": None, "rewrite": None, "mirror": None}
+    routes = {name: route.model_copy(update=action) for name, route in config.routes.items()}
+    return config.model_copy(
+        update={"listeners": {}, "services": {}, "policies": Policies(), "routes": routes}
+    )
 
 
 def _problem(loaded: Loaded, first: str, second: str) -> Problem:

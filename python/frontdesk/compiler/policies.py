@@ -50,9 +50,11 @@ def split_conflicts(config: Config) -> Iterator[Problem]:
         if not route.service or len(route.service) == 1:
             continue
         own = route.policies.named()
-        scopes = [config.services[service].policies.named() for service in route.service]
+        services = [config.services.get(service) for service in route.service]
+        # One that is missing is told elsewhere.
+        scopes = [service.policies.named() for service in services if service is not None]
         for policy in ORDER:
-            first = scopes[0].get(policy.name)
+            first = scopes[0].get(policy.name) if scopes else None
             if policy.name not in own and any(scope.get(policy.name) != first for scope in scopes):
                 yield Problem(
                     ("routes", name, "service"),

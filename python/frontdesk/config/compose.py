@@ -75,7 +75,7 @@ class Composer:
         parser = CParser(self.source.text)
         handlers, next_event = self._handlers, parser.get_event
         try:
-            while (event := next_event()) is not None:
+            while self._documents < 2 and (event := next_event()) is not None:
                 handler = handlers.get(type(event))
                 if handler is not None:
                     handler(event)
@@ -88,19 +88,20 @@ class Composer:
         return self.root
 
     def _scalar(self, event: Any) -> None:
-        if event.tag is not None:
-            self._fatal(event.start_mark, *_tagged(event.tag))
         text, plain = event.value, not event.style
+        mark = event.start_mark
+        if event.tag is not None:
+            self._problem(mark, *_tagged(event.tag))
         frame = self._stack[-1] if self._stack else None
         if frame is not None and frame.key is None and type(frame.value) is dict:
             self._key(frame, text, plain, event)
             return
-        mark = event.start_mark
         spot = Spot(self.source, mark.line + 1, mark.column + 1)
+        spot.broken = event.tag is not None
         if MARK in text:
             text = self._interpolated(text, spot)
         value = resolve(text) if plain else text
-        if value is None and frame is not None:
+        if value is None and frame is not None and not spot.broken:
             self._no_value(spot, frame)
         self._put(value, spot, 1 + len(text) // 32, event.anchor)
 
@@ -110,10 +111,12 @@ class Composer:
         if event.anchor is not None:
             self._aliases.define(event.anchor, text, self._spot(mark), 1)
         if plain and text == "<<":
-            self._fatal(mark, "merge keys are not part of YAML 1.2", "repeat the keys, or use an "
-                        "alias as a whole value")  # fmt: skip
+            # What it would have brought is not missed as well.
+            frame.skip = frame.spot.broken = True
+            self._problem(mark, "merge keys are not part of YAML 1.2", "repeat the keys, or use an "
+                          "alias as a whole value")  # fmt: skip
         if not text:
-            self._fatal(mark, "the key before the colon is empty")
+            self._no_key(frame, mark, "the key before the colon is empty")
         children = frame.spot.children
         if isinstance(children, dict) and text in children:
             frame.skip = True
@@ -121,6 +124,11 @@ class Composer:
             self._problem(
                 mark, f"the key `{text}` was already given in line {first.line}", "keep one of them"
             )
+
+    def _no_key(self, frame: _Frame, where: _Mark | Spot, message: str) -> None:
+        """Pass over a key that is none, and over its value."""
+        self._problem(where, message)
+        frame.key, frame.skip = "", True
 
     def _interpolated(self, text: str, spot: Spot) -> str:
         spot.raw = text
@@ -151,11 +159,9 @@ class Composer:
     def _open(self, event: Any, value: dict[str, Any] | list[Any]) -> None:
         mark = event.start_mark
         if event.tag is not None:
-            self._fatal(mark, *_tagged(event.tag))
+            self._problem(mark, *_tagged(event.tag))
         if len(self._stack) >= MAX_DEPTH:
             self._fatal(mark, f"nested more than {MAX_DEPTH} levels deep")
-        if self._stack and self._stack[-1].key is None and type(self._stack[-1].value) is dict:
-            self._fatal(mark, "a map or list cannot be a key")
         self._stack.append(_Frame(value, self._spot(mark), event.anchor))
 
     def _end(self, _event: Any) -> None:
@@ -166,12 +172,17 @@ class Composer:
         mark, name = event.start_mark, event.anchor
         frame = self._stack[-1] if self._stack else None
         if frame is not None and frame.key is None and type(frame.value) is dict:
-            self._fatal(mark, "an alias cannot be a key")
+            self._no_key(frame, mark, "an alias cannot be a key")
+            return
         anchored = self._aliases.get(name)
         if anchored is None:
             inside = any(frame.anchor == name for frame in self._stack)
             what = "stands within the value it names" if inside else "names no anchor above it"
-            self._fatal(mark, f"the alias *{name} {what}")
+            self._problem(mark, f"the alias *{name} {what}")
+            spot = self._spot(mark)
+            spot.broken = True
+            self._put(None, spot, 1, None)
+            return
         if self._aliases.exhausted_by(anchored):
             hint = "write the values out, or name a service once and refer to it"
             self._fatal(mark, "the aliases of this file expand to too much", hint)
@@ -180,8 +191,8 @@ class Composer:
     def _document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
-            self._fatal(event.start_mark, "a second document begins here",
-                        "put it into a file of its own and load the folder")  # fmt: skip
+            self._problem(event.start_mark, "a second document begins here",
+                          "put it into a file of its own and load the folder")  # fmt: skip
 
     def _put(self, value: Any, spot: Spot, size: int, anchor: str | None) -> None:
         if anchor is not None:
@@ -196,7 +207,10 @@ class Composer:
             frame.spot.children.append(spot)  # type: ignore[union-attr]
             return
         key, mark = frame.key, frame.key_mark
-        if not frame.skip and key is not None and mark is not None:
+        if key is None:
+            self._no_key(frame, spot, "a map or list cannot be a key")
+            return
+        if not frame.skip and mark is not None:
             frame.value[key] = value
             frame.spot.children[key] = Key(mark.line + 1, mark.column + 1, spot)  # type: ignore[index, call-overload]
         frame.key, frame.skip = None, False
@@ -220,7 +234,7 @@ class Composer:
         parts: list[PathPart] = []
         for frame in self._stack:
             part = len(frame.value) if isinstance(frame.value, list) else frame.key
-            if part is not None:
+            if part is not None and part != "":
                 parts.append(part)
         return path_text(tuple(parts))
 

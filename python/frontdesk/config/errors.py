@@ -75,7 +75,7 @@ def from_pydantic(error: ErrorDetails, loaded: Loaded) -> Problem:
     if kind == "missing":
         place = find(loaded.spot, path[:-1])
         return Problem(place.path, f"`{path[-1]}` is missing", _model_hint(path[-1]), at_key=True)
-    if kind == "contradiction":
+    if kind in ("contradiction", "lacking"):
         return Problem(path, context["message"], context["hint"], at_key=_is_map(loaded, path))
     if kind == "refused":
         return Problem(path, context["message"], "", error["loc"][-1] == KEY, context["expected"])

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class Loaded:
     """A configuration as read: its value, its places, and the mistakes found so far.
 
-    `references` maps each value that came from the environment or a file to its `${…}`.
+    `references` maps each value that came from the environment or a file to its `${…}`. `incomplete` says
+    that a file of the folder could not be read, so that what is not here may be there.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class Loaded:
     spot: Spot
     problems: list[ConfigError] = field(default_factory=list)
     references: dict[str, str] = field(default_factory=dict)
+    incomplete: bool = False
 
 
 def load(path: Path) -> Loaded:
@@ -36,7 +38,7 @@ def load(path: Path) -> Loaded:
     those of the validation.
 
     Raises:
-        ConfigErrors: a file is not readable, or not YAML that holds a map.
+        ConfigErrors: no file is readable, and YAML that holds a map.
     """
     fatal: list[ConfigError] = []
     parts: list[Loaded] = []
@@ -48,20 +50,18 @@ def load(path: Path) -> Loaded:
         else:
             if part is not None:
                 parts.append(part)
-    if fatal:
-        raise ConfigErrors([*fatal, *(problem for part in parts for problem in part.problems)])
+    if fatal and not parts:
+        raise ConfigErrors(fatal)
     if not parts:
-        raise ConfigErrors(
-            [
-                ConfigError(
-                    str(path), 0, 0, "", "is empty", "a configuration begins with `version: 1`"
-                )
-            ]
-        )
+        place = (0, 0) if path.is_dir() else (1, 1)
+        hint = "a configuration begins with `version: 1`"
+        raise ConfigErrors([ConfigError(str(path), *place, "", "is empty", hint)])
     merged = parts[0]
     for part in parts[1:]:
         _merge(merged, part)
     merged.path = path
+    merged.problems += fatal
+    merged.incomplete = bool(fatal)
     return merged
 
 

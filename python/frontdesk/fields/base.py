@@ -40,6 +40,11 @@ def contradiction(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("contradiction", "{message}", {"message": message, "hint": hint})
 
 
+def lacking(message: str, hint: str = "") -> PydanticCustomError:
+    """The error of settings that need another one, which is not there; `message` repeats no value."""
+    return PydanticCustomError("lacking", "{message}", {"message": message, "hint": hint})
+
+
 def refused(reason: str, expected: str) -> PydanticCustomError:
     """The error of a value that the engine's own checker refuses, with its reason."""
     context = {"message": reason, "expected": expected, "hint": ""}

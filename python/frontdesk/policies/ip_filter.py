@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from frontdesk.fields.base import Settings, contradiction
+from frontdesk.fields.base import Settings, lacking
 from frontdesk.fields.checked import Cidr
 
 
@@ -26,7 +26,7 @@ class IpFilter(Settings):
     @model_validator(mode="after")
     def _has_a_rule(self) -> IpFilter:
         if not self.allow and not self.deny:
-            raise contradiction(
+            raise lacking(
                 "neither allow nor deny lists an address",
                 "name at least one network, or write `ip_filter: false` to switch it off",
             )

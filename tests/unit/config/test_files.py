@@ -59,9 +59,9 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "column", "fragment"),
     [
-        (b"", 0, 0, "is empty"),
-        (b"# nothing but words\n", 0, 0, "is empty"),
-        (b"---\n", 0, 0, "is empty"),
+        (b"", 1, 1, "is empty"),
+        (b"# nothing but words\n", 1, 1, "is empty"),
+        (b"---\n", 1, 1, "is empty"),
         (b"- a\n", 1, 1, "no map at its top"),
         (b"just text\n", 1, 1, "no map at its top"),
         (b"a: 1\nb: \xff\n", 2, 4, "0xff is not UTF-8"),

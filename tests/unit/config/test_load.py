@@ -47,16 +47,6 @@ def test_sections_that_cannot_be_united(tmp_path: Path, second: str) -> None:
     assert "already given" in problem.message
 
 
-def test_mistakes_of_every_file_are_told_at_once(tmp_path: Path) -> None:
-    written(tmp_path, "version: 1\nroutes: [\n", "a.yaml")
-    written(tmp_path, "services: {a: &x [*x]}\n", "b.yaml")
-    written(tmp_path, "services: {a: {}, a: {}}\n", "c.yaml")
-    with pytest.raises(ConfigErrors) as raised:
-        load(tmp_path)
-    names = [Path(error.file).name for error in raised.value.errors]
-    assert names == ["a.yaml", "b.yaml", "c.yaml"]
-
-
 def test_a_mistake_in_a_merged_file_has_that_files_place(tmp_path: Path) -> None:
     written(tmp_path, "version: 1\nservices: {s: {url: http://a}}\n", "a.yaml")
     written(tmp_path, "\nservices:\n  t: {url: http://b, balnce: x}\n", "b.yaml")

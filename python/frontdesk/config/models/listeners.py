@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from frontdesk.config.models.tls import ListenerTls
 from frontdesk.fields.addresses import Address, ListenAddress
-from frontdesk.fields.base import Settings, contradiction, default
+from frontdesk.fields.base import Settings, contradiction, default, lacking
 from frontdesk.fields.checked import Cidr
 from frontdesk.fields.shorthand import Shorthand
 from frontdesk.fields.units import (
@@ -162,7 +162,7 @@ class Listener(Settings):
     @model_validator(mode="after")
     def _proxy_protocol_has_senders(self) -> Self:
         if self.proxy_protocol and not self.trusted_proxies:
-            raise contradiction(
+            raise lacking(
                 "proxy_protocol is on, but no proxy is trusted to send it",
                 "name the proxies in trusted_proxies",
             )

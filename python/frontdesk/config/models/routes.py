@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from frontdesk.config.models.matches import Match
 from frontdesk.config.models.policies import Policies
-from frontdesk.fields.base import Settings, contradiction, default, invalid
+from frontdesk.fields.base import Settings, contradiction, default, invalid, lacking
 from frontdesk.fields.checked import FieldValue, LiteralPath, Name
 from frontdesk.fields.shorthand import Shorthand, one_or_many
 from frontdesk.fields.units import Percent, SizeOrOff, parse_size_or_off
@@ -77,7 +77,7 @@ def _lower(token: str) -> str:
 
 def _some_weight(split: dict[str, int]) -> dict[str, int]:
     if not any(split.values()):
-        raise contradiction("no service has a weight above 0", "give one a weight, such as 1")
+        raise lacking("no service has a weight above 0", "give one a weight, such as 1")
     return split
 
 
@@ -138,16 +138,14 @@ class Route(Settings):
     @model_validator(mode="after")
     def _one_action(self) -> Self:
         given = [name for name in ACTIONS if getattr(self, name) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "none of service, redirect and respond"
-            raise contradiction(
-                f"{found} {'are' if given else 'is'} given", "a route has exactly one of them"
-            )
+        if len(given) > 1:
+            hint = "a route has exactly one of them"
+            raise contradiction(f"{' and '.join(given)} are given", hint)
+        if not given:
+            raise lacking("none of service, redirect and respond is given", "name a service")
         only = [name for name in ("strip_prefix", "rewrite", "mirror") if getattr(self, name)]
         if only and self.service is None:
-            raise contradiction(
-                f"{only[0]} works only with service", f"{given[0]} sends nothing on"
-            )
+            raise lacking(f"{only[0]} works only with service", f"{given[0]} sends nothing on")
         if self.strip_prefix is not None and self.rewrite is not None:
             raise contradiction(
                 "both strip_prefix and rewrite are given", "rewrite alone sets the whole path"

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from frontdesk.config.models.policies import Policies
 from frontdesk.config.models.tls import UpstreamTls
 from frontdesk.fields.addresses import TargetUrl, UpstreamHost
-from frontdesk.fields.base import Settings, contradiction, default
+from frontdesk.fields.base import Settings, contradiction, default, lacking
 from frontdesk.fields.shorthand import not_yet, text_as
 from frontdesk.fields.units import (
     Duration,
@@ -125,10 +125,10 @@ class Service(Settings):
     @model_validator(mode="after")
     def _one_source_of_targets(self) -> Self:
         if (self.url is None) == (self.targets is None):
-            both = (
-                "both url and targets are given" if self.url else "neither url nor targets is given"
-            )
-            raise contradiction(both, 'write url: "http://host:port" or a list of targets')
+            hint = 'write url: "http://host:port" or a list of targets'
+            if self.url is not None:
+                raise contradiction("both url and targets are given", hint)
+            raise lacking("neither url nor targets is given", hint)
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from pydantic.config import JsonDict
 
 from frontdesk.fields.addresses import ServerName
-from frontdesk.fields.base import Settings, contradiction, default
+from frontdesk.fields.base import Settings, contradiction, default, lacking
 from frontdesk.fields.units import Duration, parse_duration
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Hsts(Settings):
     @model_validator(mode="after")
     def _preload_is_whole(self) -> Self:
         if self.preload and not self.subdomains:
-            raise contradiction("preload without subdomains has no effect", "set subdomains: true")
+            raise lacking("preload without subdomains has no effect", "set subdomains: true")
         return self
 
 
@@ -106,7 +106,7 @@ class UpstreamTls(Settings):
     def _belongs_together(self) -> Self:
         if (self.certificate is None) != (self.key is None):
             missing = "key" if self.key is None else "certificate"
-            raise contradiction(
+            raise lacking(
                 f"a client certificate needs certificate and key, and there is no {missing}",
                 f"add {missing}, or remove the other",
             )

@@ -105,20 +105,39 @@ def test_stop_at_once(
     gateway.assert_nothing_left()
 
 
-def test_under_load_every_answer_is_whole(
-    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+@pytest.mark.parametrize("keep_alive", [True, False])
+def test_under_load_nothing_is_lost(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream, keep_alive: bool
 ) -> None:
-    """Clients see complete answers up to the end, then refused connections; never half an answer."""
-    gateway = gateway_of(forwarding(upstream.url))
-    load = Load(gateway.port)
+    """Clients see complete answers up to the end, then refused connections.
+
+    No answer is cut, no request is lost on a connection that is kept alive, no connection is reset.
+    """
+    gateway = gateway_of(forwarding(upstream.url), threads=2)
+    load = Load(gateway.port, clients=8, keep_alive=keep_alive)
     with load:
-        eventually(lambda: load.done > 50)
+        eventually(lambda: load.done > 200)
         gateway.processes()
         gateway.kill(signal.SIGTERM)
         assert gateway.wait() == 0
         load.stop()
     unexpected = [f for f in load.failures if not f.startswith("ConnectionRefusedError")]
     assert unexpected == []
+    assert load.reopened == 0
+
+
+def test_an_idle_connection_may_ask_once_more(gateway_of: Callable[..., Gateway]) -> None:
+    """Its client may be sending at the moment of the stop; it gets an answer and is told that it is the last."""
+    gateway = gateway_of(answering("one"))
+    with Connection(gateway.port) as connection:
+        assert connection.request().status == 200
+        gateway.processes()
+        gateway.kill(signal.SIGTERM)
+        eventually(lambda: gateway.status("/readyz") == 503)
+        response = connection.request()
+        assert response.body == b"one"
+        assert response.header("connection") == "close"
+    assert gateway.wait() == 0
 
 
 def test_connections_that_wait_in_the_backlog_are_answered(

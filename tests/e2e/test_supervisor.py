@@ -96,7 +96,10 @@ def test_control_that_hangs_at_the_start(gateway_of: Callable[..., Gateway]) -> 
     """After ten seconds without a verdict the last good configuration is served, then the new one."""
     gateway = gateway_of(answering("good"))
     gateway.stop()
-    gateway.write(answering("new"))
+    # So many that control is still compiling when it is stopped.
+    unused = {f"r{n}": {"match": {"path": f"/r{n}"}, "respond": {}} for n in range(10_000)}
+    new = answering("new")
+    gateway.write({"routes": {**new["routes"], **unused}})
     gateway._wait_ready = False
     gateway.start()
     control = gateway.control_pid()

@@ -13,6 +13,7 @@ use frontdesk_tls::Tickets;
 use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::build::{Build, Secrets};
@@ -26,6 +27,8 @@ use crate::thread::{Shared, Thread};
 
 /// Connections that may wait to be accepted, per socket.
 const BACKLOG: i32 = 4096;
+/// How long a drain leaves idle connections open.
+const IDLE_GRACE: Duration = Duration::from_secs(1);
 /// Ticks between two looks at the pools.
 const SWEEP_TICKS: Tick = 100;
 
@@ -339,9 +342,8 @@ async fn command_loop(thread: &Rc<Thread>, mut commands: UnboundedReceiver<Comma
         match command {
             Command::Apply(build, sockets) => apply(thread, &build, sockets, &mut listening),
             Command::Drain(time) => {
-                listening.iter().for_each(Listening::stop);
-                listening.clear();
-                drain(thread, time, &mut commands).await;
+                let closing = listening.drain(..).map(Listening::stop).collect();
+                drain(thread, closing, time, &mut commands).await;
                 return;
             }
             Command::Stop => return,
@@ -356,6 +358,7 @@ fn apply(
     listening: &mut Vec<Listening>,
 ) {
     thread.apply(Arc::clone(build));
+    let mut leaving = Vec::new();
     for (name, fd) in sockets {
         let Some(config) = build
             .listeners
@@ -366,38 +369,54 @@ fn apply(
         };
         match Listening::start(thread, config, fd) {
             Ok(started) => {
-                listening.retain(|old| {
-                    let replaced = old.name == name;
-                    if replaced {
-                        old.stop();
-                    }
-                    !replaced
-                });
+                if let Some(old) = listening.iter().position(|old| old.name == name) {
+                    leaving.push(listening.swap_remove(old));
+                }
                 listening.push(started);
             }
             Err(error) => eprintln!("frontdesk: listener {name:?}: {error}"),
         }
     }
-    listening.retain(|old| {
-        let config = build
-            .listeners
-            .iter()
-            .find(|listener| listener.name == old.name);
-        match config {
-            Some(config) => old.update(config),
-            None => old.stop(),
+    let known = std::mem::take(listening);
+    for old in known {
+        let mut configs = build.listeners.iter();
+        match configs.find(|listener| listener.name == old.name) {
+            Some(config) => {
+                old.update(config);
+                listening.push(old);
+            }
+            None => leaving.push(old),
         }
-        config.is_some()
-    });
+    }
+    for old in leaving {
+        if listening.iter().any(|new| new.same_socket(&old)) {
+            old.hand_over();
+        } else {
+            // Nobody waits for it to be closed, as a drain does.
+            drop(old.stop());
+        }
+    }
 }
 
-/// Waits until every connection has ended, the time is over, or a stop comes.
-async fn drain(thread: &Rc<Thread>, time: Duration, commands: &mut UnboundedReceiver<Command>) {
+/// Waits until every connection has ended and every socket is closed, the time is over, or a stop comes.
+///
+/// A client that keeps its connection may be sending the next request at this very moment; closed now, it would
+/// lose it. So for a while idle connections are left open: whoever asks is answered with `connection: close`.
+async fn drain(
+    thread: &Rc<Thread>,
+    closing: Vec<JoinHandle<()>>,
+    time: Duration,
+    commands: &mut UnboundedReceiver<Command>,
+) {
     thread.draining.set(true);
-    let deadline = Instant::now() + time;
+    let started = Instant::now();
+    let (deadline, patience) = (started + time, started + IDLE_GRACE.min(time / 2));
     // Whoever becomes idle after this sees the flag itself.
     thread.clock.wake_all();
-    while thread.stats.open.get() > 0 {
+    while thread.stats.open.get() > 0 || !closing.iter().all(JoinHandle::is_finished) {
+        if Instant::now() >= patience && !thread.closing_idle.replace(true) {
+            thread.clock.wake_all();
+        }
         let step = (Instant::now() + Duration::from_millis(5)).min(deadline);
         tokio::select! {
             () = sleep_until(step) => {}

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use socket2::SockFilter;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 use crate::build::ListenerConfig;
 use crate::h1::client::{self, ListenerState};
@@ -15,6 +17,8 @@ use crate::thread::Thread;
 
 /// Connections taken from the queue of a socket that is about to be closed.
 const MAX_QUEUE: usize = 4096;
+/// How long a closing socket still takes what had begun to connect: a round trip of most clients.
+const LAST_CALL: Duration = Duration::from_millis(200);
 /// How long to wait after accept has failed for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -28,7 +32,7 @@ const SATURATED: &[u8] =
 pub(crate) struct Listening {
     pub(crate) name: String,
     settings: ListenerState,
-    task: tokio::task::JoinHandle<()>,
+    task: JoinHandle<()>,
     listener: Rc<TcpListener>,
     thread: Rc<Thread>,
 }
@@ -65,10 +69,32 @@ impl Listening {
         self.settings.replace(Rc::new(config.clone()));
     }
 
-    /// Stops accepting; to be dropped after that, which closes the socket. Connections that are open go on,
-    /// and so do those that wait in the socket's queue: closing it would reset them.
-    pub(crate) fn stop(&self) {
+    /// Whether both accept from one socket, as after a listener was renamed.
+    pub(crate) fn same_socket(&self, other: &Listening) -> bool {
+        let cookie = |of: &Listening| socket2::SockRef::from(&*of.listener).cookie().ok();
+        cookie(self).is_some_and(|own| Some(own) == cookie(other))
+    }
+
+    /// Leaves the socket to another listener that accepts from it.
+    pub(crate) fn hand_over(self) {
         self.task.abort();
+    }
+
+    /// Stops accepting and closes the socket; the task ends when that is done. Connections that are open go
+    /// on, and so do those that the kernel has begun or finished to open: a close would reset them.
+    pub(crate) fn stop(self) -> JoinHandle<()> {
+        let _ = socket2::SockRef::from(&*self.listener).attach_filter(&no_more());
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(LAST_CALL).await;
+            self.task.abort();
+            self.empty_queue();
+            // The socket may be a service manager's, which gives it to the next gateway.
+            let _ = socket2::SockRef::from(&*self.listener).detach_filter();
+        })
+    }
+
+    /// Takes the connections that wait in the socket's queue.
+    fn empty_queue(&self) {
         let queue = socket2::SockRef::from(&*self.listener);
         for _ in 0..MAX_QUEUE {
             let Ok((io, peer)) = queue.accept() else {
@@ -87,6 +113,24 @@ impl Listening {
             }
         }
     }
+}
+
+/// A filter that drops what would begin a connection: a SYN without ACK (RFC 9293 section 3.1, the flags are in
+/// byte 13). The client's kernel asks again within a second, and finds whoever listens then, or nobody.
+fn no_more() -> [SockFilter; 5] {
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    const SYN: u32 = 0x02;
+    const SYN_OR_ACK: u32 = 0x12;
+    [
+        SockFilter::new(LOAD_BYTE, 0, 0, 13),
+        SockFilter::new(AND, 0, 0, SYN_OR_ACK),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
 }
 
 async fn accept_loop(listener: Rc<TcpListener>, settings: ListenerState, thread: Rc<Thread>) {

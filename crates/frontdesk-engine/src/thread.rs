@@ -40,6 +40,8 @@ pub(crate) struct Thread {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stats: Arc<ThreadStats>,
     pub(crate) draining: Cell<bool>,
+    /// A drain has waited long enough for idle connections to ask once more.
+    pub(crate) closing_idle: Cell<bool>,
     /// Connections of all threads together, at the most.
     pub(crate) max_connections: Cell<usize>,
     /// Mirrored requests in flight.
@@ -98,6 +100,7 @@ impl Thread {
             shared,
             stats,
             draining: Cell::new(false),
+            closing_idle: Cell::new(false),
             max_connections: Cell::new(usize::MAX),
             mirrors: Cell::new(0),
             build: RefCell::new(Rc::new(empty)),

@@ -353,7 +353,7 @@ impl Client {
                 self.release_buffer();
                 let clock = &self.thread.clock;
                 // A connection that was just opened still gets its first answer.
-                let stopping = self.thread.draining.get() && !started && self.requests > 0;
+                let stopping = self.thread.closing_idle.get() && !started && self.requests > 0;
                 if clock.now() >= deadline || stopping {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }

@@ -127,7 +127,7 @@ def test_under_load_nothing_is_lost(
 
 
 def test_an_idle_connection_may_ask_once_more(gateway_of: Callable[..., Gateway]) -> None:
-    """Its client may be sending at the moment of the stop; it gets an answer and is told that it is the last."""
+    """Its client may be sending at the moment of the stop; the answer says that it is the last."""
     gateway = gateway_of(answering("one"))
     with Connection(gateway.port) as connection:
         assert connection.request().status == 200

@@ -90,7 +90,30 @@ def test_address_in_use(gateway: Gateway) -> None:
         assert (
             f"listener taken: cannot bind 127.0.0.1:{port}: Address already in use" in done.stderr
         )
+        line, column = place_of(gateway, f"127.0.0.1:{port}")
+        assert (
+            f"gateway.yaml:{line}:{column}: listeners.taken.address: listener taken" in done.stderr
+        )
         assert gateway.get("/").body == b"good"
+
+
+def place_of(gateway: Gateway, value: str) -> tuple[int, int]:
+    """Line and column of a value in the file, which is written once."""
+    for number, line in enumerate(gateway.file.read_text().splitlines(), start=1):
+        if value in line:
+            return number, line.index(value) + 1
+    raise AssertionError(f"{value} is not in the file")
+
+
+def test_log_file_that_cannot_be_opened(gateway: Gateway) -> None:
+    to = "/proc/nowhere/access.log"
+    done = gateway.reload(answering("bad", observe={"access_log": {"to": to}}))
+    assert done.returncode == 1
+    line, column = place_of(gateway, to)
+    assert (
+        f"gateway.yaml:{line}:{column}: observe.access_log.to: the file {to} cannot" in done.stderr
+    )
+    assert gateway.get("/").body == b"good"
 
 
 def test_one_bad_listener_leaves_no_other_bound(gateway: Gateway) -> None:
@@ -112,7 +135,11 @@ def test_status_address_in_use(gateway: Gateway) -> None:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         done = gateway.reload(answering("bad", observe={"metrics": {"address": address}}))
     assert done.returncode == 1
-    assert f"cannot bind {address}" in done.stderr
+    line, column = place_of(gateway, address)
+    assert (
+        f"gateway.yaml:{line}:{column}: observe.metrics.address: listener status: cannot bind {address}"
+        in done.stderr
+    )
     assert gateway.status("/readyz") == 200
     assert gateway.get("/").body == b"good"
 

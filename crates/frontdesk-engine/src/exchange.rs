@@ -255,14 +255,19 @@ pub(crate) fn log_unreadable(
     id: &RequestId,
     code: Code,
     fault: Option<Fault>,
+    bytes_out: u64,
 ) {
     let build = thread.build();
     let stats = build.stats(thread, None, 0);
     stats.requests[usize::from(code.status() / 100).clamp(1, 5) - 1].add(1);
+    stats.bytes_out.add(bytes_out);
     if !build.shared.log.is_on() {
         return;
     }
-    let entry = unreadable_entry(peer, id, code, fault);
+    let entry = Entry {
+        bytes_out,
+        ..unreadable_entry(peer, id, code, fault)
+    };
     thread.log(|out| build.shared.log.write(&entry, out));
 }
 

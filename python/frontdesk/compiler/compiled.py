@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,9 @@ from frontdesk.compiler.material import Material
 from frontdesk.compiler.observe import compile_observe, compile_process
 from frontdesk.compiler.routes import compile_route
 from frontdesk.compiler.services import compile_service
+from frontdesk.config.errors import Problem
 from frontdesk.config.load import load
+from frontdesk.config.positions import path_text
 from frontdesk.config.validate import located, validate
 from frontdesk.errors import ConfigErrors
 from frontdesk.snapshot.codec import encode, schema_hash
@@ -24,7 +26,9 @@ from frontdesk.snapshot.model import Snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from frontdesk.config.load import Loaded
     from frontdesk.config.models.root import Config
+    from frontdesk.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Compiled:
 
     `threads` is nothing for "one for each core"; `status_address` is nothing when it is off.
     `secrets` goes to the engine beside the snapshot and is never written anywhere. `files` are those it
-    comes from.
+    comes from, `places` where the settings stand that only the machine can refuse.
     """
 
     snapshot: Snapshot
@@ -44,6 +48,7 @@ class Compiled:
     workers: int
     threads: int | None
     status_address: str | None
+    places: dict[str, ConfigError] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -71,7 +76,18 @@ def compile_file(path: Path | str) -> Compiled:
         compiled = compile_config(config, loaded.path, material)
         if errors := conflicts.equal_routes(loaded, compiled.encoded):
             raise ConfigErrors(errors)
-        return compiled
+        return replace(compiled, places=_places(loaded, config))
+
+
+def _places(loaded: Loaded, config: Config) -> dict[str, ConfigError]:
+    paths = [
+        *(("listeners", name, "address") for name in config.listeners),
+        ("observe", "metrics", "address"),
+        ("observe", "access_log", "to"),
+    ]
+    return {
+        path_text(path): placed for path in paths for placed in located(loaded, [Problem(path, "")])
+    }
 
 
 @contextmanager

@@ -38,6 +38,7 @@ def outcome(file: Path) -> tuple[dict[str, Any], bytes]:
         "watched": header["watched"] + [str(path) for path in compiled.files],
         "secrets": compiled.secrets,
         "warnings": compiled.warnings,
+        "places": {path: place.as_dict() for path, place in compiled.places.items()},
         "meta": {
             "hash": compiled.hash,
             "schema_hash": compiled.snapshot.schema_hash,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from frontdesk.control.store import Meta
+from frontdesk.errors import ConfigError
 
 COMPILE_WITHIN = 120.0
 """Seconds; a configuration that takes longer is refused."""
@@ -26,6 +27,8 @@ class Compiled:
     snapshot: bytes
     secrets: dict[str, str] = field(repr=False)
     warnings: list[str] = field(default_factory=list)
+    places: dict[str, ConfigError] = field(default_factory=dict)
+    """Where the settings stand that only the machine can refuse, by their paths; without messages."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ def _parse(output: bytes) -> Outcome:
     if not header["ok"]:
         return Outcome(None, errors=header["errors"], text=header["text"], **common)
     meta = Meta.parse(header["meta"])
-    compiled = Compiled(meta, snapshot, header["secrets"], header["warnings"])
+    places = {path: ConfigError(**place) for path, place in header["places"].items()}
+    compiled = Compiled(meta, snapshot, header["secrets"], header["warnings"], places)
     return Outcome(compiled, **common)
 
 

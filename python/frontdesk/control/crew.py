@@ -21,11 +21,11 @@ _RETRY = 0.02
 
 
 class OrderFailed(Exception):
-    """A worker refused or did not answer; `refused` tells which."""
+    """A worker refused or did not answer; `refused` tells which, `reason` is what it said."""
 
-    def __init__(self, message: str, *, refused: bool) -> None:
+    def __init__(self, message: str, *, refused: bool, reason: str = "") -> None:
         super().__init__(message)
-        self.refused = refused
+        self.refused, self.reason = refused, reason
 
 
 class Member:
@@ -106,7 +106,8 @@ class Member:
                     self.leave()
                 raise OrderFailed(f"worker {self.slot}: {op}: {error}", refused=False) from error
         if not answer.header.get("ok"):
-            raise OrderFailed(f"worker {self.slot}: {answer.header['reason']}", refused=True)
+            reason = str(answer.header["reason"])
+            raise OrderFailed(f"worker {self.slot}: {reason}", refused=True, reason=reason)
         if "hash" in answer.header:
             self.hash = answer.header["hash"]
             self.holds = {n: (h, int(p)) for n, (h, p) in answer.header["holds"].items()}

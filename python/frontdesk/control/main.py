@@ -101,7 +101,7 @@ class Control:
             try:
                 _, fds = await self._boss.ask("bind_status", host=host, port=port)
             except BossRefused as error:
-                raise Refused(str(error)) from error
+                raise Refused(str(error), "observe.metrics.address") from error
             await self._page.serve(socket.socket(fileno=fds[0]))
         self._listening = address
 

@@ -17,6 +17,7 @@ from frontdesk.control.report import Counts, Report, Result
 from frontdesk.control.rollout import Refused, Rollout, runs
 from frontdesk.control.sockets import Address
 from frontdesk.control.watch import Watcher
+from frontdesk.errors import ConfigError
 from frontdesk.snapshot.references import Unresolvable, resolve
 
 JOIN_WITHIN = 10.0
@@ -124,10 +125,12 @@ class Reloader:
         try:
             return await self._put_in_force(cause, outcome.compiled)
         except Refused as error:
-            text = f"{self._options.file}: {error}"
-            place = {"file": self._options.file, "line": 0, "column": 0, "path": ""}
-            errors = [{**place, "message": str(error), "hint": "", "source_line": ""}]
-            return Report(Result.refused, cause, in_force, errors=errors, text=text)
+            whole = ConfigError(self._options.file, 0, 0, "", "")
+            place = outcome.compiled.places.get(error.setting, whole)
+            said = dataclasses.replace(place, message=str(error))
+            return Report(
+                Result.refused, cause, in_force, errors=[said.as_dict()], text=said.render()
+            )
 
     async def _put_in_force(self, cause: str, new: Compiled) -> Report:
         """Bind, roll out, commit.

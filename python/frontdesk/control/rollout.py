@@ -13,7 +13,16 @@ log = Log("control")
 
 
 class Refused(Exception):
-    """The configuration cannot be put in force; what was in force before still is."""
+    """The configuration cannot be put in force; what was in force before still is.
+
+    Args:
+        message: why.
+        setting: the one to change (`listeners.web.address`), "" where none is to blame.
+    """
+
+    def __init__(self, message: str, setting: str = "") -> None:
+        super().__init__(message)
+        self.setting = setting
 
 
 class Rollout:
@@ -33,7 +42,7 @@ class Rollout:
             try:
                 await self._boss.do("bind", name=name, host=host, port=port, slot=0)
             except BossRefused as error:
-                raise Refused(str(error)) from error
+                raise Refused(str(error), f"listeners.{name}.address") from error
 
     async def everywhere(self, new: Compiled, old: Compiled | None) -> int:
         """Apply to all members; the number of those that did not run it already.
@@ -50,6 +59,10 @@ class Rollout:
                 switched.append(member)
             except (OrderFailed, BossRefused) as error:
                 await self._put_back(switched, old)
+                said = error.reason if isinstance(error, OrderFailed) else ""
+                setting, _, reason = said.partition(": ")
+                if setting in new.places:
+                    raise Refused(reason, setting) from error
                 raise Refused(f"the engine refuses it: {error}") from error
         return len(switched)
 

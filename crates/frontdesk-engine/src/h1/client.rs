@@ -372,8 +372,8 @@ impl Client {
         }
         let mut id = RequestId::EMPTY;
         id.generate(self.thread.random(), self.thread.random());
-        exchange::log_unreadable(&self.thread, self.peer, &id, code, fault);
         if code == Code::ClientClosed {
+            exchange::log_unreadable(&self.thread, self.peer, &id, code, fault, 0);
             return;
         }
         let detail = match fault {
@@ -382,6 +382,8 @@ impl Client {
         };
         let mut answer =
             Answer::unread(&Rejection::new(code, detail), &id, &self.thread.shared.via);
+        let size = answer.body.len() as u64;
+        exchange::log_unreadable(&self.thread, self.peer, &id, code, fault, size);
         for part in [b"x-request-id: ", id.as_bytes(), b"\r\n"] {
             answer.fields.extend_from_slice(part);
         }

@@ -115,9 +115,10 @@ impl Stream {
         thread.stats.request_faults.of(fault).add(1);
         let mut id = RequestId::EMPTY;
         id.generate(thread.random(), thread.random());
-        exchange::log_unreadable(&thread, self.active.0.peer, &id, code, Some(fault));
         let rejection = Rejection::new(code, format!("The request is refused: {fault}."));
         let answer = Answer::unread(&rejection, &id, &thread.shared.via);
+        let size = answer.body.len() as u64;
+        exchange::log_unreadable(&thread, self.active.0.peer, &id, code, Some(fault), size);
         let mut fields = head::fields(&answer.fields);
         // A generated id is a valid value.
         if let Ok(value) = HeaderValue::from_bytes(id.as_bytes()) {

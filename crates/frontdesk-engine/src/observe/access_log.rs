@@ -175,18 +175,18 @@ fn json_value(field: LogField, entry: &Entry<'_>, out: &mut Vec<u8>) {
         }
         LogField::RequestId => text(entry.request_id, out),
         LogField::Client => address(entry.client, out),
-        LogField::Method => text(entry.method, out),
-        LogField::Host => text(entry.host, out),
-        LogField::Path => text(entry.path, out),
+        LogField::Method => name(entry.method, out),
+        LogField::Host => name(entry.host, out),
+        LogField::Path => name(entry.path, out),
         LogField::Query => match entry.query {
             Some(query) => text(&redact(query), out),
             None => out.extend_from_slice(b"null"),
         },
-        LogField::Protocol => text(entry.protocol.as_bytes(), out),
+        LogField::Protocol => name(entry.protocol.as_bytes(), out),
         LogField::Status => number(entry.status.into(), out),
-        LogField::Route => name(entry.route, out),
-        LogField::Service => name(entry.service, out),
-        LogField::Target => name(entry.target, out),
+        LogField::Route => name(entry.route.as_bytes(), out),
+        LogField::Service => name(entry.service.as_bytes(), out),
+        LogField::Target => name(entry.target.as_bytes(), out),
         LogField::Duration => seconds(entry.duration_us, out),
         LogField::UpstreamDuration => match entry.upstream_us {
             Some(us) => seconds(us, out),
@@ -196,7 +196,7 @@ fn json_value(field: LogField, entry: &Entry<'_>, out: &mut Vec<u8>) {
         LogField::BytesOut => number(entry.bytes_out, out),
         LogField::UserAgent => optional(entry.user_agent, out),
         LogField::Referer => optional(entry.referer.map(referer).as_deref(), out),
-        LogField::TraceId => text(entry.trace_id, out),
+        LogField::TraceId => name(entry.trace_id, out),
         LogField::GrpcStatus => match entry.grpc_status {
             Some(status) => number(status.into(), out),
             None => out.extend_from_slice(b"null"),
@@ -226,11 +226,11 @@ fn common(entry: &Entry<'_>, out: &mut Vec<u8>) {
     number(entry.bytes_out, out);
 }
 
-fn name(value: &str, out: &mut Vec<u8>) {
+fn name(value: &[u8], out: &mut Vec<u8>) {
     if value.is_empty() {
         out.extend_from_slice(b"null");
     } else {
-        text(value.as_bytes(), out);
+        text(value, out);
     }
 }
 

@@ -192,5 +192,5 @@ pub(crate) fn check(to: &str) -> Result<(), String> {
         .append(true)
         .open(to)
         .map(drop)
-        .map_err(|error| format!("the access log {to} cannot be opened: {error}"))
+        .map_err(|error| format!("observe.access_log.to: the file {to} cannot be opened: {error}"))
 }

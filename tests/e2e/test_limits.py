@@ -267,19 +267,21 @@ def test_exhausted_descriptors_are_survived(
     assert gateway.worker_pids() == workers
 
 
-def test_thousands_of_idle_connections(
+def test_ten_thousand_idle_connections(
     gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
 ) -> None:
-    """2,000 kept-alive clients: all are served, then sit idle in little memory, then are served again."""
+    """All are served, then sit idle in little memory, then are served again."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    gateway = gateway_of(config(upstream))
+    # Where a process may not have so many descriptors, as many as it may.
+    count = min(10_000, hard - 500)
+    gateway = gateway_of(config(upstream, process={"max_connections": count + 100}))
     before = psutil.Process(gateway.worker_pids()[0]).memory_info().rss
     with ExitStack() as stack:
-        clients = [stack.enter_context(Connection(gateway.port, timeout=30)) for _ in range(2000)]
+        clients = [stack.enter_context(Connection(gateway.port, timeout=30)) for _ in range(count)]
         assert all(client.request().status == 200 for client in clients)
         after = psutil.Process(gateway.worker_pids()[0]).memory_info().rss
-        assert after - before < 2000 * 8 * 1024, "well under 8 KiB each, allocator slack included"
+        assert after - before < count * 8 * 1024, "well under 8 KiB each, allocator slack included"
         assert gateway.get().status == 200
         assert all(client.request().status == 200 for client in clients[::50])
 

@@ -16,6 +16,7 @@ use crate::h1::request_body::BodyState;
 use crate::observe::access_log::Entry;
 use crate::observe::metrics::{Duration, RouteStats};
 use crate::pipeline::{self, Decision, Place};
+use crate::relay::RequestPieces;
 use crate::thread::{Thread, ThreadBuild};
 
 /// The client's side of an exchange: what the steps need of the protocol that the client speaks.
@@ -68,6 +69,8 @@ pub(crate) struct Report {
     pub(crate) interim: u32,
     /// Whether the client was told to go on with its body.
     pub(crate) continued: bool,
+    /// The body of a request that is tried again.
+    pub(crate) request: Option<Box<RequestPieces>>,
 }
 
 impl Report {
@@ -85,6 +88,7 @@ impl Report {
             body: BodyState::Untouched,
             interim: 0,
             continued: false,
+            request: None,
         }
     }
 

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use frontdesk_http::Fault;
 use frontdesk_policies::{Code, Exchange, Rejection};
 use frontdesk_tls::TlsFault;
-use frontdesk_upstream::{ConnectFault, Connected, Http2Place, Upstream};
+use frontdesk_upstream::{ConnectFault, Connected, Http2Place, Protocol, Upstream};
 
 use crate::build::{Forward, Route, Service};
 use crate::clock::{NEVER, TICK_MS, Tick, Timer};
 use crate::exchange::{Downstream, Report, reject};
 use crate::h1::connection::Connection;
+use crate::h1::head::upgrade_token;
 use crate::mirror;
 use crate::thread::{ServiceState, Thread, ThreadBuild};
 
@@ -95,7 +96,11 @@ pub(crate) async fn run<D: Downstream>(
         report.target = Some((plan.forward.service(report.share), target as u32));
         let upstream = &plan.state.upstreams[target];
         let _in_flight = upstream.begin();
-        let failure = match open(down.timer(), upstream, plan, stale, total).await {
+        let wanted = Wanted {
+            fresh: stale,
+            upgrade: upgrade_token(&ex.head, &ex.bytes, &plan.route.upgrades).is_some(),
+        };
+        let failure = match open(down.timer(), upstream, plan, wanted, total).await {
             Ok(up) => {
                 let attempt = Attempt {
                     plan,
@@ -190,25 +195,44 @@ pub(crate) fn count_fault(thread: &Thread, code: Code, fault: Fault, report: &mu
     report.fault = Some(fault.code());
 }
 
+/// What kind of connection an attempt needs.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// Not one from the pool.
+    fresh: bool,
+    /// One that may be upgraded.
+    upgrade: bool,
+}
+
 /// A pooled connection, or a new one within the connect timeout and the service's total time.
 async fn open(
     timer: &Timer,
     upstream: &Rc<Upstream>,
     plan: &Plan<'_>,
-    fresh: bool,
+    wanted: Wanted,
     total: Tick,
 ) -> Result<Opened, Failure> {
     let stats = &plan.thread.stats;
-    if !fresh && let Some(io) = upstream.checkout() {
+    // Of both protocols HTTP/1 is the one in which every target can be upgraded.
+    let http1 = wanted.upgrade && upstream.key().protocol == Protocol::Auto;
+    if !wanted.fresh
+        && let Some(io) = upstream.checkout()
+    {
         stats.upstream_reused.add(1);
         return Ok(Opened::Http1(Connection::new(io, true)));
     }
-    if let Some(place) = upstream.place() {
+    if !http1 && let Some(place) = upstream.place() {
         stats.upstream_reused.add(1);
         return Ok(Opened::Http2(place));
     }
     let deadline = plan.thread.clock.after(plan.service.connect).min(total);
-    let mut connecting = Box::pin(upstream.connect());
+    let mut connecting = Box::pin(async {
+        if http1 {
+            upstream.connect_http1().await
+        } else {
+            upstream.connect().await
+        }
+    });
     let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
         Poll::Ready(result) => Poll::Ready(Some(result)),
         Poll::Pending if plan.thread.clock.now() >= deadline => Poll::Ready(None),

@@ -82,11 +82,26 @@ impl Connector {
     /// # Errors
     /// The name is none, the certificate is not trusted, or the connection failed.
     pub async fn connect(&self, tcp: TcpStream, name: &str) -> io::Result<Stream> {
-        let name = ServerName::try_from(name.to_owned())
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "not a server name"))?;
-        let tls = self.0.connect(name, Socket::new(tcp, Vec::new())).await?;
+        let socket = Socket::new(tcp, Vec::new());
+        let tls = self.0.connect(server_name(name)?, socket).await?;
         Ok(Stream::Tls(Box::new(TlsStream::Client(tls))))
     }
+
+    /// The same, offering HTTP/1.1 alone.
+    ///
+    /// # Errors
+    /// As [`Connector::connect`].
+    pub async fn connect_http1(&self, tcp: TcpStream, name: &str) -> io::Result<Stream> {
+        let socket = Socket::new(tcp, Vec::new());
+        let alone = self.0.with_alpn(vec![crate::HTTP11.to_vec()]);
+        let tls = alone.connect(server_name(name)?, socket).await?;
+        Ok(Stream::Tls(Box::new(TlsStream::Client(tls))))
+    }
+}
+
+fn server_name(name: &str) -> io::Result<ServerName<'static>> {
+    ServerName::try_from(name.to_owned())
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "not a server name"))
 }
 
 /// The system's authorities, read once in a process.

@@ -1,7 +1,9 @@
 //! HTTP/2 connections to a target, each shared by many requests.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -15,7 +17,12 @@ const MAX_STREAMS: u32 = 100;
 /// What a target may send ahead, in bytes: for one stream, and for all of a connection.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-const HEADER_LIST: u32 = 32 * 1024;
+/// Above what a service may take (`limits`), which is checked later: beyond this the library drops fields of
+/// trailers without a word.
+const HEADER_LIST: u32 = 256 * 1024;
+/// What many small frames may cost on top of their bytes, as the library counts it (255 for a frame of one byte):
+/// a client that does not read must not end the connection for all others, and the window bounds its share first.
+const SMALL_FRAMES: usize = 4 * 255 * STREAM_WINDOW as usize;
 /// Bytes that a stream may hold for a target that does not read.
 const SEND_BUFFER: usize = 64 * 1024;
 
@@ -30,7 +37,8 @@ pub(crate) struct Http2Connection {
 }
 
 impl Http2Connection {
-    /// Begins HTTP/2 on a connection.
+    /// Begins HTTP/2 on a connection. It is begun when the target's SETTINGS have come: before that nobody knows
+    /// how many streams it takes.
     ///
     /// # Errors
     /// The target does not speak it.
@@ -41,9 +49,18 @@ impl Http2Connection {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_header_list_size(HEADER_LIST)
             .max_send_buffer_size(SEND_BUFFER)
+            .data_frame_budget(SMALL_FRAMES)
+            .initial_max_send_streams(0)
             .handshake::<_, Bytes>(io)
             .await;
-        let (sender, connection) = shaken.map_err(io::Error::other)?;
+        let (sender, mut connection) = shaken.map_err(io::Error::other)?;
+        poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(io::Error::other(error))),
+            Poll::Pending if sender.current_max_send_streams() > 0 => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        })
+        .await?;
         let alive = Rc::new(Cell::new(true));
         let running = Rc::clone(&alive);
         spawn_local(async move {
@@ -95,6 +112,14 @@ pub struct Http2Place {
     pub sender: SendRequest<Bytes>,
     connection: Rc<Http2Connection>,
     now: Rc<Cell<u64>>,
+}
+
+impl Http2Place {
+    /// The target was silent for too long: the connection may be dead without anybody having said so, and gets no
+    /// new streams.
+    pub fn doubt(&self) {
+        self.connection.alive.set(false);
+    }
 }
 
 impl Drop for Http2Place {

@@ -203,7 +203,8 @@ impl Upstream {
     /// [`ConnectFault`]; of several addresses the last one's.
     pub async fn connect(&self) -> Result<Connected, ConnectFault> {
         if self.chosen.get() == Protocol::Http1 {
-            return self.open().await.map(Connected::Http1);
+            let stream = self.open(false).await?;
+            return self.speak(stream).await;
         }
         // One opens, the others wait for what they will share.
         while self.opening.get() {
@@ -213,8 +214,26 @@ impl Upstream {
             }
         }
         let _opening = Opening::new(self);
-        let stream = self.open().await?;
-        let speaks_http2 = stream.secured().is_none_or(|secured| secured.is_h2);
+        let stream = self.open(false).await?;
+        self.speak(stream).await
+    }
+
+    /// Opens a connection for HTTP/1, also to a target that would choose HTTP/2: for what only HTTP/1 can do.
+    ///
+    /// # Errors
+    /// [`ConnectFault`]; also where nothing but HTTP/2 is spoken.
+    pub async fn connect_http1(&self) -> Result<Connected, ConnectFault> {
+        let stream = self.open(true).await?;
+        if stream.secured().is_some_and(|secured| secured.is_h2) {
+            return Err(ConnectFault::Secure(TlsFault::Protocol));
+        }
+        Ok(Connected::Http1(stream))
+    }
+
+    /// Speaks what was agreed on.
+    async fn speak(&self, stream: Stream) -> Result<Connected, ConnectFault> {
+        let agreed = stream.secured().map(|secured| secured.is_h2);
+        let speaks_http2 = agreed.unwrap_or(self.key.protocol == Protocol::Http2);
         match (self.key.protocol, speaks_http2) {
             (Protocol::Http2, false) => return Err(ConnectFault::Secure(TlsFault::Protocol)),
             (_, false) => {
@@ -233,27 +252,28 @@ impl Upstream {
         )
     }
 
-    /// Opens a connection that speaks HTTP/1 whatever the target would choose.
-    ///
-    /// # Errors
-    /// [`ConnectFault`]
-    async fn open(&self) -> Result<Stream, ConnectFault> {
+    async fn open(&self, http1: bool) -> Result<Stream, ConnectFault> {
         let addresses = self.resolver.addresses().await;
         let mut fault = io::Error::from(io::ErrorKind::NotFound);
         for address in addresses.map_err(ConnectFault::Resolve)? {
             match connect_to(address).await {
-                Ok(stream) => return self.secure(stream).await,
+                Ok(stream) => return self.secure(stream, http1).await,
                 Err(error) => fault = error,
             }
         }
         Err(ConnectFault::Connect(fault))
     }
 
-    async fn secure(&self, tcp: TcpStream) -> Result<Stream, ConnectFault> {
+    async fn secure(&self, tcp: TcpStream, http1: bool) -> Result<Stream, ConnectFault> {
         match &self.secure {
             None => Ok(Stream::Plain(tcp)),
             Some(secure) => {
-                let shaken = secure.connector.connect(tcp, &secure.name).await;
+                let connector = &secure.connector;
+                let shaken = if http1 {
+                    connector.connect_http1(tcp, &secure.name).await
+                } else {
+                    connector.connect(tcp, &secure.name).await
+                };
                 shaken.map_err(|error| ConnectFault::Secure(TlsFault::of(&error)))
             }
         }

@@ -57,6 +57,11 @@ impl Stop {
         }
     }
 
+    /// Whether the target has said nothing for too long. A deadline of the client's own proves no such thing.
+    pub(crate) fn is_silence(&self) -> bool {
+        matches!(self, Stop::FirstByte | Stop::Stalled)
+    }
+
     /// The same once the response's head has gone out, so that the client sees a cut.
     pub(crate) fn meaning_of_cut(&self) -> (Code, Option<Fault>) {
         match self.meaning() {

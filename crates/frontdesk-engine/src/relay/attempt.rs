@@ -36,7 +36,10 @@ pub(crate) async fn run<S: ClientSide>(
     report: &mut Report,
 ) -> Result<S::After, Failure> {
     let thread = attempt.plan.thread;
-    let mut request = RequestPieces::new(ex, side.listener(), attempt.plan);
+    let mut request = match report.request.take() {
+        Some(request) => request.again(&thread.clock),
+        None => RequestPieces::new(ex, side.listener(), attempt.plan),
+    };
     let mut head = std::mem::take(&mut ex.spare_head);
     let mut relay = Relay {
         side,
@@ -48,7 +51,14 @@ pub(crate) async fn run<S: ClientSide>(
     report.bytes_in = request.received;
     report.body = request.state();
     if let Err(stop) = received {
-        return Err(failure(&stop, &target, &request, report.interim));
+        if stop.is_silence() {
+            target.doubt();
+        }
+        let failure = failure(&stop, &target, &request, report.interim);
+        if failure.retry != Retry::Never {
+            report.request = Some(Box::new(request));
+        }
+        return Err(failure);
     }
     report.upstream_us = Some(report.started.elapsed().as_micros() as u64);
     if head.has(Known::XRequestId) {
@@ -108,6 +118,9 @@ pub(crate) async fn run<S: ClientSide>(
             side.complete(whole)
         }
         Err(stop) => {
+            if stop.is_silence() {
+                target.doubt();
+            }
             let code = cut(&stop, report, thread);
             if ex.grpc {
                 report.grpc_status = Some(grpc::status_of(code).into());
@@ -294,7 +307,7 @@ impl<S: ClientSide> Relay<'_, S> {
 fn failure(stop: &Stop, target: &Target, request: &RequestPieces, interim: u32) -> Failure {
     let (code, fault) = stop.meaning();
     let retry = match stop {
-        _ if code != Code::UpstreamReset || interim > 0 || !request.is_untouched() => Retry::Never,
+        _ if code != Code::UpstreamReset || interim > 0 || !request.is_repeatable() => Retry::Never,
         Stop::Refused => Retry::Safe,
         _ => target.retry(),
     };

@@ -27,7 +27,7 @@ pub(crate) struct Http2Target {
     /// The last head as lines.
     text: Vec<u8>,
     /// Given back with the stream.
-    _place: Http2Place,
+    place: Http2Place,
 }
 
 impl Http2Target {
@@ -46,7 +46,7 @@ impl Http2Target {
             limits,
             is_head,
             text: Vec::new(),
-            _place: place,
+            place,
         }
     }
 
@@ -124,6 +124,10 @@ impl Http2Target {
             PieceStop::Stream => ResponseStop::Truncated,
             PieceStop::Malformed(fault) => ResponseStop::Malformed(fault),
         })
+    }
+
+    pub(super) fn doubt(&self) {
+        self.place.doubt();
     }
 
     pub(super) fn taken(&mut self, bytes: usize) {

@@ -16,6 +16,7 @@ use frontdesk_policies::{Code, Exchange};
 pub(crate) use attempt::run;
 pub(crate) use http2::{PieceStop, poll_piece, poll_send, send_end};
 pub(crate) use open::{open, request};
+pub(crate) use pieces::RequestPieces;
 
 use self::http1::Http1Target;
 use self::http2::Http2Target;
@@ -163,6 +164,15 @@ impl Target {
         match self {
             Target::Http1(target) => target.retry(),
             Target::Http2(_) => Retry::IfIdempotent,
+        }
+    }
+
+    /// It was silent for too long.
+    fn doubt(&self) {
+        match self {
+            // Its connection serves nobody else, and is closed.
+            Target::Http1(_) => {}
+            Target::Http2(target) => target.doubt(),
         }
     }
 

@@ -13,10 +13,17 @@ use crate::forward::Plan;
 use crate::grpc_web::Transform;
 use crate::h1::request_body::{BodyState, RequestStop};
 
+/// Bytes of a body that are kept for another attempt. A longer body is sent once.
+const KEPT: usize = 16 * 1024;
+
 /// What is known of the request's body over all attempts.
 pub(crate) struct RequestPieces {
     /// Taken from the client and not yet by the target.
     data: Bytes,
+    /// All that was taken from the client, while that is little.
+    kept: Vec<u8>,
+    /// Bytes at the beginning of `data` that an attempt before has taken already.
+    repeated: usize,
     end: Option<Vec<u8>>,
     finished: bool,
     /// The target takes no more; only its response matters now.
@@ -45,6 +52,8 @@ impl RequestPieces {
         };
         RequestPieces {
             data: Bytes::new(),
+            kept: Vec::new(),
+            repeated: 0,
             end: (!has_body).then(Vec::new),
             finished: false,
             broken: false,
@@ -74,9 +83,18 @@ impl RequestPieces {
         self.end.is_some()
     }
 
-    /// Whether another attempt can send the whole request: nothing of its body was taken.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.received == 0
+    /// Whether another attempt can send the whole request: what was taken of its body is at hand.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.received == self.kept.len() as u64
+    }
+
+    /// For another attempt: the body from its beginning.
+    pub(crate) fn again(mut self, clock: &Clock) -> RequestPieces {
+        self.repeated = self.kept.len() - self.data.len();
+        self.data = Bytes::copy_from_slice(&self.kept);
+        (self.finished, self.broken) = (false, false);
+        self.deadline = clock.after(self.idle);
+        self
     }
 
     pub(crate) fn state(&self) -> BodyState {
@@ -120,8 +138,10 @@ impl RequestPieces {
             };
             let moved = before - self.data.len();
             if moved > 0 {
+                let repeated = moved.min(self.repeated);
+                self.repeated -= repeated;
                 if self.web.is_none() {
-                    side.taken(moved);
+                    side.taken(moved - repeated);
                 }
                 self.deadline = side.thread().clock.after(self.idle);
             }
@@ -156,6 +176,11 @@ impl RequestPieces {
                 self.received += data.len() as u64;
                 if self.received > self.limit {
                     return Err(RequestStop::TooLarge);
+                }
+                if self.received <= KEPT as u64 {
+                    self.kept.extend_from_slice(&data);
+                } else {
+                    self.kept = Vec::new();
                 }
                 self.data = data;
                 self.deadline = side.thread().clock.after(self.idle);

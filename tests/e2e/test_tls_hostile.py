@@ -185,11 +185,6 @@ def test_record_that_was_changed_on_the_way(gateway: Gateway, authority: Authori
             assert client.read_until_close() == b""
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a connection over the limit is answered with a 503 in plain text also where the listener speaks "
-    "TLS; no client can read it, so it should be closed without a word",
-)
 def test_connection_over_the_limit_is_sent_no_plain_text(
     gateway_of: Callable[..., Gateway],
     authority: Authority,

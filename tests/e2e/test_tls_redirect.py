@@ -82,10 +82,6 @@ def test_every_method(plain: Gateway, fresh_upstream: RecordingUpstream, method:
     assert fresh_upstream.requests == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the redirect is decided before the methods that no route can take",
-)
 @pytest.mark.parametrize(("method", "target"), [("CONNECT", "site.test:443"), ("TRACE", "/x")])
 def test_methods_that_are_never_taken(plain: Gateway, method: str, target: str) -> None:
     """CONNECT names no URL that could be sent on, and TRACE would be answered nowhere."""
@@ -189,11 +185,6 @@ def test_hsts_on_every_answer(
     told(response)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the engine sends the upstream's field and its own: the first one, which the listener does "
-    "not control, is what browsers follow",
-)
 def test_hsts_of_the_upstream_is_not_added_to(
     secure: Gateway, authority: Authority, fresh_upstream: RecordingUpstream
 ) -> None:
@@ -202,10 +193,6 @@ def test_hsts_of_the_upstream_is_not_added_to(
     told(secure.get("/app/x", tls=authority.client()))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="answers to requests that fail before the pipeline's second step get no response lines",
-)
 @pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n"])
 def test_hsts_on_a_refused_request(secure: Gateway, authority: Authority, data: bytes) -> None:
     with Connection(secure.port, tls=authority.client()) as client:

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use frontdesk_http::{Known, Version};
+use frontdesk_http::{Known, ResponseHead, Version};
 use frontdesk_policies::{Code, Exchange, NetSet, Rejection};
 
 use crate::build::ListenerConfig;
@@ -112,6 +112,21 @@ fn hex(value: u64, out: &mut [u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for (index, byte) in out.iter_mut().enumerate() {
         *byte = DIGITS[(value >> (60 - 4 * index)) as usize & 15];
+    }
+}
+
+/// Takes what the gateway states itself out of a target's response: an echoed request id, and a word on HTTPS
+/// where the listener has its own, because of two a browser follows the first (RFC 6797 §8.1).
+pub(crate) fn respond(head: &mut ResponseHead, bytes: &[u8], ex: &Exchange) {
+    const HSTS: &[u8] = b"strict-transport-security";
+    let hsts = ex.response_lines.starts_with(HSTS);
+    if !hsts && !head.has(Known::XRequestId) {
+        return;
+    }
+    for field in &mut head.fields {
+        let own = field.known == Known::XRequestId
+            || hsts && field.name(bytes).eq_ignore_ascii_case(HSTS);
+        field.removed |= own;
     }
 }
 

@@ -145,7 +145,7 @@ async fn accept_loop(listener: Rc<TcpListener>, settings: ListenerState, thread:
                 // is kept in reserve to accept it, say so and close.
                 drop(spare.take());
                 if let Ok((io, _)) = listener.accept().await {
-                    shed(&io, &thread);
+                    shed(&io, &settings, &thread);
                 }
                 spare = spare_descriptor();
                 tokio::time::sleep(PAUSE).await;
@@ -175,7 +175,7 @@ fn welcome(io: TcpStream, peer: std::net::IpAddr, settings: &ListenerState, thre
     let limit = thread.max_connections.get();
     if thread.shared.open.fetch_add(1, Relaxed) >= limit {
         thread.shared.open.fetch_sub(1, Relaxed);
-        shed(&io, thread);
+        shed(&io, settings, thread);
         return;
     }
     // Where this fails the connection is merely slower.
@@ -189,8 +189,12 @@ fn welcome(io: TcpStream, peer: std::net::IpAddr, settings: &ListenerState, thre
     });
 }
 
-fn shed(io: &TcpStream, thread: &Thread) {
+fn shed(io: &TcpStream, settings: &ListenerState, thread: &Thread) {
     thread.stats.shed.add(1);
+    // A client that waits for a handshake could not read it.
+    if settings.borrow().tls.is_some() {
+        return;
+    }
     // One try: a socket that has just been accepted has room for this, and nobody waits for the outcome.
     let _ = io.try_write(SATURATED);
     let _ = socket2::SockRef::from(io).shutdown(std::net::Shutdown::Write);

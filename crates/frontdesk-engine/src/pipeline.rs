@@ -42,7 +42,9 @@ pub(crate) async fn decide<'b>(
     // 2. Where this listener only sends on to HTTPS, there is nothing else to decide.
     ex.response_lines
         .extend_from_slice(&listener.response_lines);
-    if let Some((port, status)) = listener.redirect_https {
+    if let Some((port, status)) = listener.redirect_https
+        && !matches!(ex.head.method, Method::Connect | Method::Trace)
+    {
         return to_https(ex, port, status);
     }
     // 3. gRPC is known from here on, so that every answer has its form.

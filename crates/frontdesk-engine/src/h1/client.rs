@@ -382,6 +382,9 @@ impl Client {
         };
         let mut answer =
             Answer::unread(&Rejection::new(code, detail), &id, &self.thread.shared.via);
+        answer
+            .fields
+            .extend_from_slice(&self.listener.response_lines);
         let size = answer.body.len() as u64;
         exchange::log_unreadable(&self.thread, self.peer, &id, code, fault, size);
         for part in [b"x-request-id: ", id.as_bytes(), b"\r\n"] {

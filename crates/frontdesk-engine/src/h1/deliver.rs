@@ -1,6 +1,6 @@
 //! From a target's response head to the end of the exchange.
 
-use frontdesk_http::{Field, Known, ResponseFraming, ResponseHead, Version};
+use frontdesk_http::{Known, ResponseFraming, ResponseHead, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, Response};
 use frontdesk_upstream::Upstream;
 
@@ -16,6 +16,7 @@ use crate::build::Route;
 use crate::clock::Tick;
 use crate::exchange::{Report, reject};
 use crate::forward::{Plan, count_fault};
+use crate::forwarding;
 use crate::pipeline;
 
 /// A response head is there: the rest of the exchange.
@@ -39,12 +40,7 @@ impl Answered {
         upstream: &Upstream,
         report: &mut Report,
     ) -> After {
-        // The gateway states its own; an upstream that echoes it must not double it.
-        if self.head.has(Known::XRequestId) {
-            let echoed = |field: &&mut Field| field.known == Known::XRequestId;
-            let fields = self.head.fields.iter_mut().filter(echoed);
-            fields.for_each(|field| field.removed = true);
-        }
+        forwarding::respond(&mut self.head, self.up.buf.unread(), ex);
         if self.head.status == 101 {
             return self.switch(client, ex, plan, report).await;
         }

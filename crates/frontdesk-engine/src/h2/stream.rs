@@ -116,7 +116,10 @@ impl Stream {
         let mut id = RequestId::EMPTY;
         id.generate(thread.random(), thread.random());
         let rejection = Rejection::new(code, format!("The request is refused: {fault}."));
-        let answer = Answer::unread(&rejection, &id, &thread.shared.via);
+        let mut answer = Answer::unread(&rejection, &id, &thread.shared.via);
+        answer
+            .fields
+            .extend_from_slice(&self.listener.response_lines);
         let size = answer.body.len() as u64;
         exchange::log_unreadable(&thread, self.active.0.peer, &id, code, Some(fault), size);
         let mut fields = head::fields(&answer.fields);

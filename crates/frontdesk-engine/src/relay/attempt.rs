@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use frontdesk_http::{Fault, Field, Known, ResponseFraming, ResponseHead, Version};
+use frontdesk_http::{Fault, ResponseFraming, ResponseHead, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, Response};
 
 use super::pieces::RequestPieces;
@@ -12,6 +12,7 @@ use super::{ClientSide, Piece, Target, TargetStop};
 use crate::clock::{NEVER, Tick};
 use crate::exchange::{Report, reject};
 use crate::forward::{Attempt, Failure, Retry, count_fault};
+use crate::forwarding;
 use crate::grpc;
 use crate::grpc_web::{self, Transform};
 use crate::h1::attempt::MAX_INTERIM;
@@ -61,11 +62,7 @@ pub(crate) async fn run<S: ClientSide>(
         return Err(failure);
     }
     report.upstream_us = Some(report.started.elapsed().as_micros() as u64);
-    if head.has(Known::XRequestId) {
-        let echoed = |field: &&mut Field| field.known == Known::XRequestId;
-        let fields = head.fields.iter_mut().filter(echoed);
-        fields.for_each(|field| field.removed = true);
-    }
+    forwarding::respond(&mut head, target.bytes(), ex);
     if head.status == 101 {
         let detail = "The service behind the gateway switched protocols without being asked.";
         let rejection = Rejection::new(Code::UpgradeRefused, detail);

@@ -15,17 +15,9 @@ import websockets.sync.server as ws_server
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
+from tests.e2e.websocket_frames import SWITCH, UPGRADE, closing
+from tests.e2e.websocket_frames import message as frame
 from tests.harness import Connection, Gateway, RecordingUpstream, eventually, ok
-
-UPGRADE = (
-    b"GET /chat HTTP/1.1\r\nHost: a.test\r\nConnection: keep-alive, Upgrade\r\n"
-    b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
-SWITCH = (
-    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-)
 
 
 def _serve(connection: ws_server.ServerConnection) -> None:
@@ -134,16 +126,17 @@ def test_refused_handshake_is_an_ordinary_answer(
 def test_bytes_behind_the_101_and_behind_the_request_are_not_lost(
     gateway: Gateway, service: RecordingUpstream
 ) -> None:
-    service.answer(SWITCH + b"from-upstream")
+    down, up = frame(b"from-upstream"), frame(b"from-client", masked=True)
+    service.answer(SWITCH + down)
     with Connection(gateway.port) as client:
-        client.send(UPGRADE + b"from-client")
+        client.send(UPGRADE + up)
         response = client.response()
         assert response.status == 101
         assert response.header("upgrade") == "websocket"
         assert (response.header("connection") or "").lower() == "upgrade"
         assert response.header("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        assert client.read_exactly(13) == b"from-upstream"
-        eventually(lambda: service.data.endswith(b"from-client"), what="the tunnelled bytes")
+        assert client.read_exactly(len(down)) == down
+        eventually(lambda: service.data.endswith(up), what="the tunnelled bytes")
     (arrived,) = [r for r in service.requests if r.target == "/chat"]
     assert (arrived.header("upgrade") or "").lower() == "websocket"
     assert (arrived.header("connection") or "").lower() == "upgrade"
@@ -183,15 +176,26 @@ def test_idle_tunnel_is_closed(
     gateway = gateway_of(
         {
             "services": {"up": {"url": service.url}},
-            "routes": {"all": {"match": {"path": "/**"}, "service": "up"}},
-            "process": {"websocket_idle": "500ms"},
+            "routes": {
+                "all": {
+                    "match": {"path": "/**"},
+                    "service": "up",
+                    "upgrades": ["websocket", "spdy/9"],
+                    "websocket": {"idle": "500ms", "ping": "off"},
+                }
+            },
         }
     )
     service.answer([SWITCH, b""])
     with Connection(gateway.port, timeout=20) as client:
         client.send(UPGRADE)
         assert client.response().status == 101
-        assert client.read_until_close() == b""
+        assert client.read_until_close() == closing(1001)
+    service.answer([SWITCH.replace(b"websocket", b"spdy/9"), b""])
+    with Connection(gateway.port, timeout=20) as client:
+        client.send(UPGRADE.replace(b"websocket", b"spdy/9"))
+        assert client.response().status == 101
+        assert client.read_until_close() == b"", "of other protocols nothing is known"
 
 
 STRIPPED = {

@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use crate::clock::{Tick, ticks};
 use crate::observe::access_log::LogConfig;
 use crate::snapshot::{self, PolicySpec, Snapshot};
+use crate::websocket::Rules;
 
 /// Everything the serving threads need.
 pub(crate) struct Build {
@@ -24,7 +25,8 @@ pub(crate) struct Build {
     pub(crate) listeners: Vec<ListenerConfig>,
     pub(crate) log: LogConfig,
     pub(crate) max_connections: usize,
-    pub(crate) websocket_idle: Tick,
+    /// For routes that say nothing of their own.
+    websocket: Rules,
     /// Templates of each rule, parsed against that rule's variables.
     templates: Vec<Option<Template>>,
     /// How many counters of route and service there are.
@@ -39,6 +41,7 @@ pub(crate) struct Route {
     pub(crate) max_body: u64,
     pub(crate) grpc_web: bool,
     pub(crate) upgrades: Box<[String]>,
+    websocket: Option<Box<Rules>>,
     /// Index of the first of its counters: one per share of a split, else one.
     pub(crate) stats_base: usize,
 }
@@ -168,6 +171,11 @@ impl Secrets<'_> {
 }
 
 impl Build {
+    /// The rules of a route's upgraded connections.
+    pub(crate) fn websocket<'a>(&'a self, route: &'a Route) -> &'a Rules {
+        route.websocket.as_deref().unwrap_or(&self.websocket)
+    }
+
     /// Builds all tables, or says what is wrong. Without secrets nothing is built that needs them: such a build
     /// explains, but cannot serve.
     ///
@@ -237,7 +245,7 @@ impl Build {
                 .collect::<Result<_, _>>()?,
             log: LogConfig::new(&snapshot.observe.access_log)?,
             max_connections: snapshot.process.max_connections as usize,
-            websocket_idle: ticks(snapshot.process.websocket_idle_ms),
+            websocket: build_websocket(&snapshot.process.websocket),
             stats_count,
         })
     }
@@ -410,8 +418,24 @@ fn build_route(
         },
         grpc_web: route.grpc_web,
         upgrades: route.upgrades.as_slice().into(),
+        websocket: route
+            .websocket
+            .as_ref()
+            .map(|rules| Box::new(build_websocket(rules))),
         stats_base,
     })
+}
+
+fn build_websocket(spec: &snapshot::WebSocket) -> Rules {
+    Rules {
+        origins: spec.origins.as_slice().into(),
+        idle: ticks(spec.idle_ms),
+        ping: ticks(spec.ping_ms),
+        max_message: match spec.max_message_bytes {
+            0 => u64::MAX,
+            bytes => bytes,
+        },
+    }
 }
 
 fn build_policy(spec: &PolicySpec) -> Result<Box<dyn Policy>, String> {

@@ -264,7 +264,12 @@ impl Snapshot {
             process: snapshot::Process {
                 max_connections: 0,
                 drain_ms: 0,
-                websocket_idle_ms: 0,
+                websocket: snapshot::WebSocket {
+                    origins: Vec::new(),
+                    idle_ms: 0,
+                    ping_ms: 0,
+                    max_message_bytes: 0,
+                },
             },
         }
     }

@@ -20,6 +20,7 @@ mod pipeline;
 mod relay;
 pub mod snapshot;
 mod thread;
+mod websocket;
 
 pub use engine::{Engine, Listeners};
 pub use explain::{check_routes, explain};

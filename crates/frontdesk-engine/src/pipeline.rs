@@ -1,12 +1,13 @@
 //! What happens to every request, whatever protocol carried it: the steps in the order in which they run.
 
-use frontdesk_http::{Framing, Method, TargetForm};
+use frontdesk_http::{Framing, Method, TargetForm, Upgrade, Version};
 use frontdesk_policies::{Code, Exchange, Flow, Rejection, Response};
 use frontdesk_router::{Found, PathFault};
 
 use crate::answer::Answer;
 use crate::build::{Action, Build, Forward, ListenerConfig, Route, render};
 use crate::forwarding;
+use crate::h1::head::upgrade_token;
 use crate::thread::Thread;
 use crate::{grpc, grpc_web};
 
@@ -71,7 +72,11 @@ pub(crate) async fn decide<'b>(
     if matches!(ex.head.framing, Framing::Length(length) if length > route.max_body) {
         return reject(Code::BodyTooLarge, body_limit(route.max_body));
     }
-    // 8. Policies, in the order of the snapshot.
+    // 8. Whether the page that asks may open a WebSocket here.
+    if let Some(decision) = judge_upgrade(ex, build, route) {
+        return decision;
+    }
+    // 9. Policies, in the order of the snapshot.
     for policy in &*route.policies {
         let mut flow = policy.on_request(ex);
         loop {
@@ -82,7 +87,7 @@ pub(crate) async fn decide<'b>(
             }
         }
     }
-    // 9. The route's action.
+    // 10. The route's action.
     match &route.action {
         Action::Forward(forward) if !forward.rewrites => Decision::Forward(forward),
         Action::Forward(forward) => match rewrite(ex, build, place.rule) {
@@ -167,6 +172,29 @@ fn to_https<'b>(ex: &Exchange, port: u16, status: u16) -> Decision<'b> {
         fields,
         body: Vec::new(),
     })
+}
+
+/// An upgrade that cannot be, as far as that is known before the target is asked. The Origin of a page is checked
+/// where the route names some (RFC 6455 §10.2); a program that is no browser sends none.
+fn judge_upgrade<'b>(ex: &Exchange, build: &Build, route: &Route) -> Option<Decision<'b>> {
+    if ex.head.upgrade == Upgrade::None {
+        return None;
+    }
+    let is_forwarded = matches!(route.action, Action::Forward(_));
+    let token = upgrade_token(&ex.head, &ex.bytes, &route.upgrades).filter(|_| is_forwarded);
+    if token.is_none() && ex.head.version == Version::Http2 {
+        // Here an ordinary answer would be taken for agreement (RFC 8441 §4).
+        let detail = "This route takes no WebSockets.";
+        return Some(reject(Code::UnsupportedMethod, detail));
+    }
+    let origins = &build.websocket(route).origins;
+    let origin = ex.head.find(&ex.bytes, b"origin")?;
+    let known = |known: &String| known.as_bytes().eq_ignore_ascii_case(origin);
+    if token.is_some() && !origins.is_empty() && !origins.iter().any(known) {
+        let detail = "Pages of this origin may not open WebSockets here.";
+        return Some(reject(Code::Forbidden, detail));
+    }
+    None
 }
 
 fn special_method<'b>(ex: &Exchange) -> Option<Decision<'b>> {
@@ -366,9 +394,10 @@ mod tests {
             "routes":[{{"name":"r","priority":0,"matches":[{{"host":null,
                 "path":{{"kind":"prefix","value":"/a/**"}},"methods":[],"headers":[],"query":[]}}],
                 "action":{{"kind":"forward","split":[{{"service":"s","weight":1}}],"strip_prefix":"/a",
-                "rewrite_path":null,"mirror":null}},"policies":[],"max_body_bytes":10,"grpc_web":false,"upgrades":[]}}],
+                "rewrite_path":null,"mirror":null}},"policies":[],"max_body_bytes":10,"grpc_web":false,"upgrades":[],"websocket":null}}],
             "observe":{{"access_log":{{"to":"off","format":"json","fields":[],"sample_ppm":0}}}},
-            "process":{{"max_connections":0,"drain_ms":0,"websocket_idle_ms":0}}}}"#
+            "process":{{"max_connections":0,"drain_ms":0,"websocket":
+                {{"origins":[],"idle_ms":0,"ping_ms":0,"max_message_bytes":0}}}}}}"#
         );
         Snapshot::decode(json.as_bytes()).unwrap()
     }

@@ -164,7 +164,10 @@ models! {
         max_body_bytes: u64,
         grpc_web: bool,
         upgrades: Vec<String>,
+        websocket: Option<WebSocket>,
     }
+    /// Rules of upgraded connections; 0 is no limit and no ping.
+    WebSocket { origins: Vec<String>, idle_ms: u64, ping_ms: u64, max_message_bytes: u64 }
     /// One set of rules that all must hold.
     Match {
         host: Option<String>,
@@ -199,7 +202,7 @@ models! {
     /// The access log.
     AccessLog { to: String, format: LogFormat, fields: Vec<String>, sample_ppm: u32 }
     /// Bounds of a worker process.
-    Process { max_connections: u32, drain_ms: u64, websocket_idle_ms: u64 }
+    Process { max_connections: u32, drain_ms: u64, websocket: WebSocket }
 }
 
 impl Snapshot {

@@ -150,6 +150,8 @@ impl Thread {
         for (key, old) in self.upstreams.replace(used) {
             if !self.upstreams.borrow().contains_key(&key) {
                 old.retire();
+                // Its WebSockets wait for a clock.
+                self.clock.wake_all();
             }
         }
     }

@@ -35,6 +35,8 @@ faults! {
     MethodInvalid = "method_invalid", 400, "the method is not a token followed by one space";
     /// RFC 9112 §3 asks for 501
     MethodTooLong = "method_too_long", 501, "the method is longer than 32 bytes";
+    /// RFC 8441 §4, RFC 9220 §3
+    UpgradeUnknown = "upgrade_unknown", 501, "the :protocol of a CONNECT is not spoken here";
     /// RFC 9112 §3
     RequestLineInvalid = "request_line_invalid", 400,
         "the request line is not method, target and version with one space between";

@@ -18,6 +18,7 @@ mod response;
 mod start_line;
 mod target;
 mod trailers;
+pub mod websocket;
 mod words;
 
 pub use chunk::{ChunkDecoder, ChunkEvent, LAST_CHUNK, write_chunk_size};

@@ -88,6 +88,7 @@ pub struct Upstream {
     /// The tick of the last sweep.
     now: Rc<Cell<u64>>,
     in_flight: Cell<u32>,
+    retired: Cell<bool>,
 }
 
 /// Why a connection could not be opened.
@@ -117,6 +118,7 @@ impl Upstream {
             resolver,
             idle: RefCell::new(Vec::new()),
             in_flight: Cell::new(0),
+            retired: Cell::new(false),
         }
     }
 
@@ -188,12 +190,18 @@ impl Upstream {
     /// No configuration names this target any more: idle connections are closed, also those that requests
     /// which are still in flight give back.
     pub fn retire(&self) {
+        self.retired.set(true);
         self.settings.set(PoolSettings {
             max_idle: 0,
             idle_ticks: 0,
         });
         self.idle.borrow_mut().clear();
         self.http2.borrow_mut().clear();
+    }
+
+    /// Whether [`Upstream::retire`] was called.
+    pub fn is_retired(&self) -> bool {
+        self.retired.get()
     }
 
     /// Opens a new connection, to the first address of the target that takes it. The caller bounds the

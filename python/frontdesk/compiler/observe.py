@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from frontdesk.compiler.routes import compile_websocket
+from frontdesk.config.models.websocket import WebSocket
 from frontdesk.snapshot import model
 
 if TYPE_CHECKING:
@@ -31,5 +33,5 @@ def compile_process(process: Process) -> model.Process:
     return model.Process(
         max_connections=process.max_connections,
         drain_ms=process.drain,
-        websocket_idle_ms=process.websocket_idle,
+        websocket=compile_websocket(WebSocket()),
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from frontdesk.config.models.matches import Match
     from frontdesk.config.models.root import Config
     from frontdesk.config.models.routes import Route
+    from frontdesk.config.models.websocket import WebSocket
 
 
 def compile_route(name: str, route: Route, config: Config) -> model.Route:
@@ -25,6 +26,17 @@ def compile_route(name: str, route: Route, config: Config) -> model.Route:
         max_body_bytes=compile_max_body(route),
         grpc_web=route.grpc_web,
         upgrades=list(dict.fromkeys(route.upgrades)),
+        websocket=compile_websocket(route.websocket) if route.websocket else None,
+    )
+
+
+def compile_websocket(rules: WebSocket) -> model.WebSocket:
+    """Rules of upgraded connections; "off" is 0."""
+    return model.WebSocket(
+        origins=rules.origins,
+        idle_ms=rules.idle,
+        ping_ms=rules.ping,
+        max_message_bytes=rules.max_message,
     )
 
 

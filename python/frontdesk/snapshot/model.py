@@ -260,6 +260,15 @@ Action = Annotated[Forward | Redirect | Respond, Field(discriminator="kind")]
 Policy = IpFilter
 
 
+class WebSocket(Model):
+    """Rules of upgraded connections. `ping_ms` and `max_message_bytes`: 0 is none."""
+
+    origins: Annotated[list[str], Field(description="in lower case; empty is any")]
+    idle_ms: Milliseconds
+    ping_ms: Milliseconds
+    max_message_bytes: Annotated[int, Field(ge=0, le=2**60)]
+
+
 class Route(Model):
     """Match rules, policies in the order they run, and one action."""
 
@@ -271,6 +280,7 @@ class Route(Model):
     max_body_bytes: Annotated[int, Field(ge=0, le=2**60, description="0 is no limit")]
     grpc_web: bool
     upgrades: Annotated[list[str], Field(description="lower-case upgrade tokens that may pass")]
+    websocket: Annotated[WebSocket | None, Field(description="null: those of the process")]
 
 
 class AccessLog(Model):
@@ -293,7 +303,7 @@ class Process(Model):
 
     max_connections: Annotated[int, Field(ge=0, le=10_000_000)]
     drain_ms: Milliseconds
-    websocket_idle_ms: Milliseconds
+    websocket: WebSocket
 
 
 class Snapshot(Model):

@@ -158,6 +158,14 @@ ROUTES = [
     ("{match: {}, service: users, max_body: 1MB}", ".max_body", "expected a size", "1MiB"),
     ("{match: {}, service: users, max_body: 0B}", ".max_body", "at least 1B, or off", ""),
     ("{match: {}, service: users, upgrades: [a b]}", ".upgrades[0]", "upgrade token", ""),
+    ("{match: {}, service: users, websocket: {ping: 1m}}", ".websocket", "ping is not shorter", "off"),
+    ("{match: {}, service: users, websocket: {origins: [app.test]}}", ".websocket.origins[0]",
+     "expected an origin", "no path"),
+    ("{match: {}, service: users, websocket: {origins: ['https://a.test/']}}",
+     ".websocket.origins[0]", "expected an origin", "no path"),
+    ("{match: {}, service: users, websocket: {max_message: 1kb}}", ".websocket.max_message",
+     "expected a size", ""),
+    ("{match: {}, service: users, upgrades: [], websocket: {}}", "", "upgrades is empty", "leave"),
     ("{match: {}, service: users, priority: high}", ".priority", "whole number", ""),
 ]  # fmt: skip
 

@@ -491,7 +491,9 @@ pub(crate) fn worth_parsing(unread: &[u8], scanned: &mut usize, limits: &HeadLim
 /// The row of the answer table for a codec fault.
 pub(crate) fn code_of(fault: Fault) -> Code {
     match fault.status() {
-        _ if fault == Fault::MethodTooLong => Code::UnsupportedMethod,
+        _ if matches!(fault, Fault::MethodTooLong | Fault::UpgradeUnknown) => {
+            Code::UnsupportedMethod
+        }
         413 => Code::BodyTooLarge,
         414 => Code::TargetTooLong,
         417 => Code::ExpectationFailed,

@@ -1,6 +1,6 @@
 //! From a target's response head to the end of the exchange.
 
-use frontdesk_http::{Known, ResponseFraming, ResponseHead, Version};
+use frontdesk_http::{Known, ResponseFraming, ResponseHead, Upgrade, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, Response};
 use frontdesk_upstream::Upstream;
 
@@ -18,6 +18,7 @@ use crate::exchange::{Report, reject};
 use crate::forward::{Plan, count_fault};
 use crate::forwarding;
 use crate::pipeline;
+use crate::websocket::Conversation;
 
 /// A response head is there: the rest of the exchange.
 pub(crate) struct Answered {
@@ -42,7 +43,7 @@ impl Answered {
     ) -> After {
         forwarding::respond(&mut self.head, self.up.buf.unread(), ex);
         if self.head.status == 101 {
-            return self.switch(client, ex, plan, report).await;
+            return self.switch(client, ex, plan, upstream, report).await;
         }
         if !plan.route.policies.is_empty() {
             let bytes = self.up.buf.unread();
@@ -150,6 +151,7 @@ impl Answered {
         client: &mut Client,
         ex: &Exchange,
         plan: &Plan<'_>,
+        upstream: &Upstream,
         report: &mut Report,
     ) -> After {
         if !self.grants_upgrade(ex, plan.route) {
@@ -162,8 +164,10 @@ impl Answered {
         self.up.buf.consume(self.length);
         report.status = 101;
         if client.send(&out).await.is_ok() {
-            let idle = plan.build.shared.websocket_idle;
-            tunnel::run(client, &mut self.up, idle, report).await;
+            let is_websocket = ex.head.upgrade == Upgrade::WebSocket;
+            let rules = plan.build.shared.websocket(plan.route);
+            let talk = Conversation::new(rules, is_websocket, &client.thread);
+            tunnel::run(client, &mut self.up, upstream, talk, report).await;
         }
         client.thread.buffers.give_scratch(out);
         After::Close

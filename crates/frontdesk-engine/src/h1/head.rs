@@ -9,6 +9,7 @@ use crate::forwarding;
 use crate::grpc;
 use crate::pipeline;
 use crate::thread::Thread;
+use crate::websocket;
 
 /// What the client is told about its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +187,20 @@ pub(crate) fn write_switching(out: &mut Vec<u8>, head: &ResponseHead, bytes: &[u
         .map_or(&b"websocket"[..], |field| field.value(bytes));
     out.extend_from_slice(b"connection: upgrade\r\nupgrade: ");
     out.extend_from_slice(token);
+    out.extend_from_slice(b"\r\nx-request-id: ");
+    out.extend_from_slice(ex.request_id.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(&ex.response_lines);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the 101 for a WebSocket to which a target has agreed over HTTP/2.
+pub(crate) fn write_agreed(out: &mut Vec<u8>, head: &ResponseHead, bytes: &[u8], ex: &Exchange) {
+    write_status_line(out, 101, b"Switching Protocols");
+    write_fields(out, &head.fields, bytes);
+    let key = ex.head.find(&ex.bytes, b"sec-websocket-key");
+    out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: ");
+    out.extend_from_slice(websocket::accept(key.unwrap_or_default()).as_bytes());
     out.extend_from_slice(b"\r\nx-request-id: ");
     out.extend_from_slice(ex.request_id.as_bytes());
     out.extend_from_slice(b"\r\n");

@@ -122,6 +122,7 @@ impl ClientSide for Side<'_> {
                 &mut self.client.inbuf,
                 cx
             )) {
+                Ok(0) if matches!(self.source, Source::UntilClose) => self.source = Source::Done,
                 Ok(0) | Err(_) => return Poll::Ready(Err(RequestStop::ClientGone)),
                 Ok(_) => {}
             }
@@ -182,6 +183,22 @@ impl ClientSide for Side<'_> {
         };
         head::write_response(&mut self.sink.out, &parts);
         Ok(())
+    }
+
+    fn agree(
+        &mut self,
+        ex: &Exchange,
+        head: &ResponseHead,
+        bytes: &[u8],
+    ) -> Result<(), ResponseStop> {
+        self.source = Source::UntilClose;
+        self.keep_open = false;
+        head::write_agreed(&mut self.sink.out, head, bytes, ex);
+        Ok(())
+    }
+
+    fn agreed_status(&self) -> u16 {
+        101
     }
 
     fn poll_send(

@@ -9,7 +9,8 @@ use http::request::Parts;
 
 use crate::answer::reason;
 
-/// Fills the exchange's head from an HTTP/2 request. `ends` says that no body follows.
+/// Fills the exchange's head from an HTTP/2 request. `ends` says that no body follows; `key` is for a WebSocket,
+/// which becomes the upgrade that HTTP/1 knows (RFC 8441 §5).
 ///
 /// # Errors
 /// The fault that makes the request unusable.
@@ -17,13 +18,14 @@ pub(crate) fn receive(
     parts: &Parts,
     ends: bool,
     limits: &HeadLimits,
+    key: &str,
     ex: &mut Exchange,
 ) -> Result<(), Fault> {
     if parts.headers.len() > limits.fields {
         return Err(Fault::TooManyFields);
     }
     ex.bytes.clear();
-    write_request(parts, ends, &mut ex.bytes)?;
+    write_request(parts, ends, key, &mut ex.bytes)?;
     let Parsed::Complete(length) = parse_request(&ex.bytes, limits, &mut ex.head)? else {
         return Err(Fault::HeadTooLarge);
     };
@@ -33,14 +35,20 @@ pub(crate) fn receive(
     Ok(())
 }
 
-fn write_request(parts: &Parts, ends: bool, out: &mut Vec<u8>) -> Result<(), Fault> {
-    out.extend_from_slice(parts.method.as_str().as_bytes());
+fn write_request(parts: &Parts, ends: bool, key: &str, out: &mut Vec<u8>) -> Result<(), Fault> {
+    let protocol = parts.extensions.get::<h2::ext::Protocol>();
+    let method = match protocol.map(h2::ext::Protocol::as_str) {
+        None => parts.method.as_str(),
+        Some("websocket") if !ends => "GET",
+        Some(_) => return Err(Fault::UpgradeUnknown),
+    };
+    out.extend_from_slice(method.as_bytes());
     out.push(b' ');
     let authority = parts.uri.authority().map(http::uri::Authority::as_str);
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     if path.starts_with('/') || path == "*" {
         out.extend_from_slice(path.as_bytes());
-    } else if let ("CONNECT", "", Some(authority)) = (parts.method.as_str(), path, authority) {
+    } else if let ("CONNECT", "", Some(authority)) = (method, path, authority) {
         // RFC 9113 §8.5: it has no path.
         out.extend_from_slice(authority.as_bytes());
     } else {
@@ -67,6 +75,7 @@ fn write_request(parts: &Parts, ends: bool, out: &mut Vec<u8>) -> Result<(), Fau
             }
             // The crate refuses every other value.
             header::TE => {}
+            header::SEC_WEBSOCKET_KEY if protocol.is_some() => {}
             _ => line(out, name.as_str().as_bytes(), value.as_bytes())?,
         }
     }
@@ -80,7 +89,15 @@ fn write_request(parts: &Parts, ends: bool, out: &mut Vec<u8>) -> Result<(), Fau
         }
         out.extend_from_slice(b"\r\n");
     }
-    if !ends && !parts.headers.contains_key(header::CONTENT_LENGTH) {
+    if protocol.is_some() {
+        for part in [
+            "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ",
+            key,
+            "\r\n",
+        ] {
+            out.extend_from_slice(part.as_bytes());
+        }
+    } else if !ends && !parts.headers.contains_key(header::CONTENT_LENGTH) {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -164,7 +181,7 @@ mod tests {
     fn request(builder: http::request::Builder, ends: bool) -> Result<Exchange, Fault> {
         let (parts, ()) = builder.body(()).unwrap().into_parts();
         let mut ex = Exchange::default();
-        receive(&parts, ends, &HeadLimits::default(), &mut ex).map(|()| ex)
+        receive(&parts, ends, &HeadLimits::default(), "key", &mut ex).map(|()| ex)
     }
 
     #[test]

@@ -118,7 +118,8 @@ fn builder(listener: &ListenerConfig) -> Builder {
         .max_header_list_size(limits.header_list)
         .max_pending_accept_reset_streams(PENDING_RESETS)
         .max_local_error_reset_streams(Some(OWN_RESETS))
-        .max_send_buffer_size(SEND_BUFFER);
+        .max_send_buffer_size(SEND_BUFFER)
+        .enable_connect_protocol();
     builder
 }
 

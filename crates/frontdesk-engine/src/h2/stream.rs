@@ -25,6 +25,7 @@ use crate::h1::request_body::RequestStop;
 use crate::h1::response_body::ResponseStop;
 use crate::relay::{self, ClientSide, Piece, PieceStop, poll_piece, poll_send, send_end};
 use crate::thread::Thread;
+use crate::websocket;
 
 /// The client's side of one stream.
 pub(crate) struct Stream {
@@ -66,7 +67,9 @@ pub(crate) async fn serve(
     ex.bytes = thread.buffers.scratch();
     ex.peer = stream.active.0.peer;
     ex.scheme = stream.active.0.scheme;
-    let received = head::receive(&parts, stream.body_ended, &stream.listener.limits, &mut ex);
+    let key = websocket::key(&thread);
+    let limits = &stream.listener.limits;
+    let received = head::receive(&parts, stream.body_ended, limits, &key, &mut ex);
     drop(parts);
     match received {
         Ok(()) if ex.head.framing == Framing::Length(0) && !stream.ends_empty().await => {
@@ -292,6 +295,25 @@ impl ClientSide for Stream {
             fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
         self.begin(head.status, fields, ends)
+    }
+
+    fn agree(
+        &mut self,
+        ex: &Exchange,
+        head: &ResponseHead,
+        bytes: &[u8],
+    ) -> Result<(), ResponseStop> {
+        let thread = Rc::clone(self.thread());
+        let mut lines = Vec::new();
+        write_response_fields(&mut lines, head, bytes, ex, &thread);
+        let mut fields = head::fields(&lines);
+        // RFC 8441 §5: the answer to the key has no meaning here.
+        fields.remove("sec-websocket-accept");
+        self.begin(200, fields, false)
+    }
+
+    fn agreed_status(&self) -> u16 {
+        200
     }
 
     fn poll_send(

@@ -118,6 +118,8 @@ pub(crate) struct ThreadStats {
     pub(crate) http2_open: Counter,
     /// By `h2::guard::Flood`.
     pub(crate) floods: [Counter; 6],
+    /// WebSocket connections that the gateway has ended, as [`crate::websocket::Reason::LABELS`].
+    pub(crate) websocket_ends: [Counter; 5],
     /// By [`Code`].
     pub(crate) codes: CodeCounters,
     /// By [`Fault`], requests.

@@ -8,6 +8,7 @@ use frontdesk_policies::Code;
 use serde_json::json;
 
 use crate::h2::guard::Flood;
+use crate::websocket::Reason;
 
 use super::metrics::{
     BUCKETS_US, Counter, Duration, Handshake, Registry, RouteStats, StatsKey, ThreadStats,
@@ -62,6 +63,11 @@ pub const METRICS: &[(&str, &str, &str)] = &[
         "Times accept failed, for want of descriptors for example.",
     ),
     ("frontdesk_tunnels_open", "gauge", "Upgraded connections."),
+    (
+        "frontdesk_websocket_ends_total",
+        "counter",
+        "WebSockets that the gateway has ended, by reason.",
+    ),
     (
         "frontdesk_tls_handshakes_total",
         "counter",
@@ -218,6 +224,10 @@ pub(crate) fn prometheus(registry: &Registry, hash: &str, log_lost: u64) -> Stri
     let floods = ("frontdesk_http2_floods_total", "frames");
     labelled(&mut out, &threads, floods, &Flood::LABELS, |t, i| {
         &t.floods[i]
+    });
+    let ends = ("frontdesk_websocket_ends_total", "reason");
+    labelled(&mut out, &threads, ends, &Reason::LABELS, |t, i| {
+        &t.websocket_ends[i]
     });
     header(&mut out, "frontdesk_snapshot_info");
     let _ = writeln!(

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use frontdesk_http::{Fault, ResponseFraming, ResponseHead, Version};
+use frontdesk_http::{Fault, ResponseFraming, ResponseHead, Upgrade, Version};
 use frontdesk_policies::{Code, Exchange, Rejection, Response};
 
 use super::pieces::RequestPieces;
@@ -16,16 +16,20 @@ use crate::forwarding;
 use crate::grpc;
 use crate::grpc_web::{self, Transform};
 use crate::h1::attempt::MAX_INTERIM;
+use crate::h1::head::upgrade_token;
 use crate::h1::request_body::RequestStop;
 use crate::h1::transfer::Stop;
 use crate::pipeline;
 use crate::thread::Thread;
+use crate::websocket::{Conversation, End};
 
 struct Relay<'a, S: ClientSide> {
     side: &'a mut S,
     target: &'a mut Target,
     request: &'a mut RequestPieces,
     attempt: &'a Attempt<'a>,
+    /// Once an upgrade was agreed on.
+    talk: Option<Conversation>,
 }
 
 /// Sends the request and its response.
@@ -37,24 +41,20 @@ pub(crate) async fn run<S: ClientSide>(
     report: &mut Report,
 ) -> Result<S::After, Failure> {
     let thread = attempt.plan.thread;
-    let mut request = match report.request.take() {
-        Some(request) => request.again(&thread.clock),
-        None => RequestPieces::new(ex, side.listener(), attempt.plan),
-    };
+    let asked = upgrade_token(&ex.head, &ex.bytes, &attempt.plan.route.upgrades).is_some();
+    let mut request = begin(side, attempt, ex, asked, report);
     let mut head = std::mem::take(&mut ex.spare_head);
     let mut relay = Relay {
         side,
         target: &mut target,
         request: &mut request,
         attempt,
+        talk: None,
     };
     let received = relay.final_head(&mut head, ex, report).await;
     report.bytes_in = request.received;
     report.body = request.state();
     if let Err(stop) = received {
-        if stop.is_silence() {
-            target.doubt();
-        }
         let failure = failure(&stop, &target, &request, report.interim);
         if failure.retry != Retry::Never {
             report.request = Some(Box::new(request));
@@ -63,7 +63,14 @@ pub(crate) async fn run<S: ClientSide>(
     }
     report.upstream_us = Some(report.started.elapsed().as_micros() as u64);
     forwarding::respond(&mut head, target.bytes(), ex);
-    if head.status == 101 {
+    let agreed = asked && target.agrees(&head, ex);
+    request.settle(agreed);
+    if agreed {
+        return Ok(upgraded(side, target, request, attempt, ex, &head, report).await);
+    }
+    // To a client that asked over HTTP/2, any success would mean that it was agreed on.
+    let misleads = asked && ex.head.version == Version::Http2 && head.status < 300;
+    if head.status == 101 || misleads {
         let detail = "The service behind the gateway switched protocols without being asked.";
         let rejection = Rejection::new(Code::UpgradeRefused, detail);
         return Ok(reject(side, ex, &rejection, report).await);
@@ -97,6 +104,7 @@ pub(crate) async fn run<S: ClientSide>(
         target: &mut target,
         request: &mut request,
         attempt,
+        talk: None,
     };
     let (result, sent, trailers) = relay.body(Transform::of(ex), has_body).await;
     report.bytes_in = request.received;
@@ -115,16 +123,70 @@ pub(crate) async fn run<S: ClientSide>(
             side.complete(whole)
         }
         Err(stop) => {
-            if stop.is_silence() {
-                target.doubt();
-            }
-            let code = cut(&stop, report, thread);
+            let code = cut(&stop, &target, report, thread);
             if ex.grpc {
                 report.grpc_status = Some(grpc::status_of(code).into());
             }
             side.cut(ex, code)
         }
     })
+}
+
+/// The request's body, from its beginning also where it was tried before.
+fn begin<S: ClientSide>(
+    side: &S,
+    attempt: &Attempt<'_>,
+    ex: &Exchange,
+    asked: bool,
+    report: &mut Report,
+) -> RequestPieces {
+    match report.request.take() {
+        Some(request) if !asked => request.again(&attempt.plan.thread.clock),
+        _ if asked => RequestPieces::of_upgrade(ex, side.listener(), attempt.plan),
+        _ => RequestPieces::new(ex, side.listener(), attempt.plan),
+    }
+}
+
+/// Relays an upgraded connection. However it ends, there is nobody to report an error to.
+async fn upgraded<S: ClientSide>(
+    side: &mut S,
+    mut target: Target,
+    mut request: RequestPieces,
+    attempt: &Attempt<'_>,
+    ex: &Exchange,
+    head: &ResponseHead,
+    report: &mut Report,
+) -> S::After {
+    let plan = attempt.plan;
+    let is_websocket = ex.head.upgrade == Upgrade::WebSocket;
+    let rules = plan.build.shared.websocket(plan.route);
+    let agreed = side.agree(ex, head, target.bytes());
+    report.status = side.agreed_status();
+    if agreed.is_err() {
+        report.abort(Code::ClientClosed, plan.thread);
+        return side.gone();
+    }
+    target.switch(head);
+    plan.thread.stats.tunnels.add(1);
+    let endless = Attempt {
+        total: NEVER,
+        ..*attempt
+    };
+    let mut relay = Relay {
+        side,
+        target: &mut target,
+        request: &mut request,
+        attempt: &endless,
+        talk: Some(Conversation::new(rules, is_websocket, plan.thread)),
+    };
+    let (result, sent, _) = relay.body(None, true).await;
+    plan.thread.stats.tunnels.sub(1);
+    report.bytes_in = request.received;
+    report.bytes_out = sent;
+    match result {
+        Ok(()) => side.complete(false),
+        Err(stop) => side.cut(ex, stop.meaning_of_cut().0),
+    }
 }
 
 impl<S: ClientSide> Relay<'_, S> {
@@ -166,10 +228,11 @@ impl<S: ClientSide> Relay<'_, S> {
         head: &mut ResponseHead,
         deadline: &mut Tick,
     ) -> Poll<Result<(), Stop>> {
-        if let Err(stop) = self.request.poll(cx, self.side, self.target) {
+        let polled = self.request.poll(cx, self.side, self.target, &mut None);
+        if let Err(stop) = polled {
             return Poll::Ready(Err(Stop::Request(stop)));
         }
-        if *deadline == NEVER && self.request.is_over() {
+        if *deadline == NEVER && (self.request.is_over() || self.request.is_held()) {
             let clock = &self.attempt.plan.thread.clock;
             *deadline = clock.after(self.attempt.plan.service.first_byte);
         }
@@ -201,15 +264,29 @@ impl<S: ClientSide> Relay<'_, S> {
         let clock = &self.attempt.plan.thread.clock;
         let (mut data, mut end, mut sent) = (Bytes::new(), None::<Vec<u8>>, 0);
         let mut last = clock.now();
+        // Bytes of `data` for which the target gets no room.
+        let mut own = 0;
         let result = poll_fn(|cx| {
             let received = self.request.received;
-            if let Err(stop) = self.request.poll(cx, self.side, self.target) {
+            let polled = self
+                .request
+                .poll(cx, self.side, self.target, &mut self.talk);
+            if let Err(stop) = polled {
                 return Poll::Ready(Err(Stop::Request(stop)));
+            }
+            if self.conversation_is_over() {
+                // Both ends are told as far as they listen.
+                let _ = self.target.poll_end(cx, b"");
+                return self.side.poll_end(cx, b"").map(|_| Ok(()));
             }
             if self.request.received > received {
                 last = clock.now();
             }
             let waits_for_client = loop {
+                if data.is_empty() && end.is_none() {
+                    data = self.own_frame();
+                    own += data.len();
+                }
                 let size = data.len();
                 let polled = match &end {
                     end if size > 0 => self.side.poll_send(cx, &mut data, end.is_some()),
@@ -223,7 +300,7 @@ impl<S: ClientSide> Relay<'_, S> {
                             last = clock.now();
                             self.request.touch(clock);
                             data = match &web {
-                                None => piece,
+                                None => self.passing(piece),
                                 Some(web) => {
                                     self.target.taken(piece.len());
                                     web.encode(piece)
@@ -254,8 +331,10 @@ impl<S: ClientSide> Relay<'_, S> {
                 let moved = size - data.len();
                 if moved > 0 {
                     sent += moved as u64;
+                    let ours = moved.min(own);
+                    own -= ours;
                     if !is_web {
-                        self.target.taken(moved);
+                        self.target.taken(moved - ours);
                     }
                     last = clock.now();
                 }
@@ -266,18 +345,57 @@ impl<S: ClientSide> Relay<'_, S> {
                     Poll::Ready(Ok(())) => {}
                 }
             };
-            if waits_for_client {
-                let idle = self.side.listener().write_idle;
-                return self.wait(last.saturating_add(idle), Stop::ClientStalled);
-            }
-            if self.request.is_over() && self.side.poll_gone(cx) {
-                return Poll::Ready(Err(Stop::Request(RequestStop::ClientGone)));
-            }
-            let idle = self.attempt.plan.service.idle;
-            self.wait(last.saturating_add(idle), Stop::Stalled)
+            self.wait_for_more(cx, waits_for_client, last)
         });
         let result = result.await;
         (result, sent, end.unwrap_or_default())
+    }
+
+    /// Neither side can go on now; `last` is when one did.
+    fn wait_for_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        waits_for_client: bool,
+        last: Tick,
+    ) -> Poll<Result<(), Stop>> {
+        if let Some(talk) = &self.talk {
+            self.side.timer().arm(talk.next_look());
+            return Poll::Pending;
+        }
+        if waits_for_client {
+            let idle = self.side.listener().write_idle;
+            return self.wait(last.saturating_add(idle), Stop::ClientStalled);
+        }
+        if self.request.is_over() && self.side.poll_gone(cx) {
+            return Poll::Ready(Err(Stop::Request(RequestStop::ClientGone)));
+        }
+        let idle = self.attempt.plan.service.idle;
+        self.wait(last.saturating_add(idle), Stop::Stalled)
+    }
+
+    fn conversation_is_over(&mut self) -> bool {
+        let (thread, index) = (self.attempt.plan.thread, self.attempt.target);
+        let upstream = &self.attempt.plan.state.upstreams[index];
+        let talk = self.talk.as_mut();
+        talk.is_some_and(|talk| talk.is_over(thread, upstream))
+    }
+
+    /// What the gateway itself has to say to the client, if anything.
+    fn own_frame(&mut self) -> Bytes {
+        let thread = self.side.thread();
+        let talk = self.talk.as_mut();
+        let frame = talk.and_then(|talk| talk.due(End::Client, thread));
+        frame.map_or_else(Bytes::new, Bytes::from)
+    }
+
+    /// What of a piece from the target may go on to the client.
+    fn passing(&mut self, mut piece: Bytes) -> Bytes {
+        if let Some(talk) = &mut self.talk {
+            let pass = talk.heard(End::Target, &piece, self.side.thread());
+            self.target.taken(piece.len() - pass);
+            piece.truncate(pass);
+        }
+        piece
     }
 
     /// Waits for the first of all deadlines that concern this attempt.
@@ -302,6 +420,9 @@ impl<S: ClientSide> Relay<'_, S> {
 
 /// What an early end of an attempt means.
 fn failure(stop: &Stop, target: &Target, request: &RequestPieces, interim: u32) -> Failure {
+    if stop.is_silence() {
+        target.doubt();
+    }
     let (code, fault) = stop.meaning();
     let retry = match stop {
         _ if code != Code::UpstreamReset || interim > 0 || !request.is_repeatable() => Retry::Never,
@@ -317,7 +438,10 @@ fn failure(stop: &Stop, target: &Target, request: &RequestPieces, interim: u32) 
 }
 
 /// The response was cut after its head had gone out.
-fn cut(stop: &Stop, report: &mut Report, thread: &Thread) -> Code {
+fn cut(stop: &Stop, target: &Target, report: &mut Report, thread: &Thread) -> Code {
+    if stop.is_silence() {
+        target.doubt();
+    }
     let (code, fault) = stop.meaning_of_cut();
     if let Some(fault) = fault {
         count_fault(thread, code, fault, report);

@@ -5,9 +5,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use frontdesk_http::{
-    ChunkDecoder, Framing, HeadLimits, Parsed, ResponseFraming, ResponseHead, TrailerLimits,
-    parse_response,
+    ChunkDecoder, Framing, HeadLimits, Known, Parsed, ResponseFraming, ResponseHead, TrailerLimits,
+    Upgrade, parse_response,
 };
+use frontdesk_policies::Exchange;
 use frontdesk_upstream::Upstream;
 
 use super::{Piece, TargetStop};
@@ -18,6 +19,7 @@ use crate::h1::io as wire;
 use crate::h1::pieces::{Sink, Source};
 use crate::h1::response_body::ResponseStop;
 use crate::thread::Thread;
+use crate::websocket;
 
 /// An exchange on a connection to the target.
 pub(crate) struct Http1Target {
@@ -30,6 +32,8 @@ pub(crate) struct Http1Target {
     /// Bytes of the last head in the buffer.
     head_length: usize,
     source: Source,
+    /// Whether the connection was upgraded.
+    switched: bool,
 }
 
 impl Http1Target {
@@ -51,7 +55,31 @@ impl Http1Target {
             scanned: 0,
             head_length: 0,
             source: Source::Done,
+            switched: false,
         }
+    }
+
+    /// Whether it agrees to the upgrade that was asked for, and to a WebSocket with the right answer
+    /// (RFC 6455 §4.1).
+    pub(super) fn agrees(&self, head: &ResponseHead, ex: &Exchange) -> bool {
+        let field = |name| head.find(self.bytes(), name);
+        let token = ex.head.get(Known::Upgrade).map(|f| f.value(&ex.bytes));
+        let granted = token
+            .zip(field(b"upgrade"))
+            .is_some_and(|(asked, granted)| asked.eq_ignore_ascii_case(granted));
+        let answered = ex.head.upgrade != Upgrade::WebSocket
+            || ex
+                .head
+                .find(&ex.bytes, b"sec-websocket-key")
+                .zip(field(b"sec-websocket-accept"))
+                .is_some_and(|(key, answer)| websocket::accept(key).as_bytes() == answer);
+        head.status == 101 && head.upgrade && granted && answered
+    }
+
+    pub(super) fn switch(&mut self) {
+        self.conn.buf.consume(self.head_length);
+        self.source = Source::UntilClose;
+        self.switched = true;
     }
 
     pub(super) fn poll_send(
@@ -69,6 +97,10 @@ impl Http1Target {
         trailers: &[u8],
     ) -> Poll<Result<(), ()>> {
         let polled = self.sink.poll_end(&mut self.conn.io, cx, trailers);
+        if self.switched && matches!(polled, Poll::Ready(Ok(()))) {
+            let polled = wire::poll_shutdown(&mut self.conn.io, cx);
+            return polled.map_err(|_| ());
+        }
         polled.map_err(|_| ())
     }
 

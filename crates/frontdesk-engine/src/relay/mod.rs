@@ -57,6 +57,17 @@ pub(crate) trait ClientSide: Downstream {
         whole: bool,
     ) -> Result<(), ResponseStop>;
 
+    /// Tells the client that its upgrade was agreed on.
+    fn agree(
+        &mut self,
+        ex: &Exchange,
+        head: &ResponseHead,
+        bytes: &[u8],
+    ) -> Result<(), ResponseStop>;
+
+    /// The status that says so.
+    fn agreed_status(&self) -> u16;
+
     /// Sends a part of the response's body, all of it in the end; nothing follows the last one, but
     /// [`ClientSide::poll_end`] is called all the same.
     fn poll_send(
@@ -164,6 +175,23 @@ impl Target {
         match self {
             Target::Http1(target) => target.retry(),
             Target::Http2(_) => Retry::IfIdempotent,
+        }
+    }
+
+    /// Whether it agrees to the upgrade that was asked for.
+    fn agrees(&self, head: &ResponseHead, ex: &Exchange) -> bool {
+        match self {
+            Target::Http1(target) => target.agrees(head, ex),
+            // RFC 8441 §4: by any success.
+            Target::Http2(_) => head.status < 300,
+        }
+    }
+
+    /// It has agreed: what follows is no message any more.
+    fn switch(&mut self, head: &ResponseHead) {
+        match self {
+            Target::Http1(target) => target.switch(),
+            Target::Http2(_) => self.head_done(head),
         }
     }
 

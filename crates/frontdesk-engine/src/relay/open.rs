@@ -1,6 +1,6 @@
 //! From an opened connection to a target that has the request's head.
 
-use frontdesk_http::{Framing, Method};
+use frontdesk_http::{Framing, Method, Upgrade};
 use frontdesk_policies::{Code, Exchange};
 use frontdesk_upstream::Http2Place;
 use http::{HeaderValue, Request, Uri, header};
@@ -10,7 +10,9 @@ use super::http1::Http1Target;
 use super::http2::Http2Target;
 use crate::exchange::Downstream;
 use crate::forward::{Attempt, Failure, Opened, Retry};
-use crate::h1::head::{RequestParts, request_host, write_request, write_request_fields};
+use crate::h1::head::{
+    RequestParts, request_host, upgrade_token, write_request, write_request_fields,
+};
 use crate::h2::head;
 use crate::pipeline;
 
@@ -29,7 +31,7 @@ pub(crate) fn open<D: Downstream>(
         target: &plan.service.targets[attempt.target],
         listener: down.listener(),
         thread: plan.thread,
-        upgrade: None,
+        upgrade: upgrade_token(&ex.head, &ex.bytes, &plan.route.upgrades),
         close: false,
     };
     let limits = plan.service.limits;
@@ -42,7 +44,12 @@ pub(crate) fn open<D: Downstream>(
             Ok(Target::Http1(Box::new(target)))
         }
         Opened::Http2(mut place) => {
-            let ends = matches!(ex.head.framing, Framing::None | Framing::Length(0));
+            let is_upgrade = parts.upgrade.is_some();
+            if is_upgrade && !takes_websockets(&place, ex) {
+                return Err(Failure::of(Code::UpgradeRefused, Retry::Never));
+            }
+            let is_empty = matches!(ex.head.framing, Framing::None | Framing::Length(0));
+            let ends = is_empty && !is_upgrade;
             let request = request(&parts).ok_or(Failure::of(Code::Internal, Retry::Never))?;
             let begun = send(&mut place, request, ends)?;
             let target = Http2Target::new(begun, ends, place, limits, is_head);
@@ -77,8 +84,20 @@ pub(crate) fn request(parts: &RequestParts<'_>) -> Option<Request<()>> {
     *request.uri_mut() = uri.ok()?;
     *request.method_mut() = http::Method::from_bytes(ex.method()).ok()?;
     *request.version_mut() = http::Version::HTTP_2;
+    if parts.upgrade.is_some() {
+        // RFC 8441 §4, §5: the protocol is a field of the head, and nothing is proven by a key.
+        *request.method_mut() = http::Method::CONNECT;
+        let websocket = h2::ext::Protocol::from_static("websocket");
+        request.extensions_mut().insert(websocket);
+        fields.remove("sec-websocket-key");
+    }
     *request.headers_mut() = fields;
     Some(request)
+}
+
+/// Whether a target with HTTP/2 can be asked for the upgrade: for a `WebSocket`, once it has said so (RFC 8441 §3).
+fn takes_websockets(place: &Http2Place, ex: &Exchange) -> bool {
+    place.sender.is_extended_connect_protocol_enabled() && ex.head.upgrade == Upgrade::WebSocket
 }
 
 type Begun = (h2::client::ResponseFuture, h2::SendStream<bytes::Bytes>);

@@ -12,9 +12,22 @@ use crate::clock::{Clock, NEVER, TICK_MS, Tick};
 use crate::forward::Plan;
 use crate::grpc_web::Transform;
 use crate::h1::request_body::{BodyState, RequestStop};
+use crate::websocket::{Conversation, End};
 
 /// Bytes of a body that are kept for another attempt. A longer body is sent once.
 const KEPT: usize = 16 * 1024;
+
+/// How far the request has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing of its body is sent before the target has agreed to an upgrade.
+    Held,
+    Sending,
+    /// Everything was handed to the target.
+    Finished,
+    /// The target takes no more; only its response matters now.
+    Broken,
+}
 
 /// What is known of the request's body over all attempts.
 pub(crate) struct RequestPieces {
@@ -22,12 +35,11 @@ pub(crate) struct RequestPieces {
     data: Bytes,
     /// All that was taken from the client, while that is little.
     kept: Vec<u8>,
-    /// Bytes at the beginning of `data` that an attempt before has taken already.
+    /// Bytes of `data` for which the client gets no room: an attempt before has taken them already, or they are
+    /// the gateway's own.
     repeated: usize,
     end: Option<Vec<u8>>,
-    finished: bool,
-    /// The target takes no more; only its response matters now.
-    broken: bool,
+    stage: Stage,
     /// Body bytes so far.
     pub(crate) received: u64,
     limit: u64,
@@ -55,8 +67,7 @@ impl RequestPieces {
             kept: Vec::new(),
             repeated: 0,
             end: (!has_body).then(Vec::new),
-            finished: false,
-            broken: false,
+            stage: Stage::Sending,
             received: 0,
             limit: plan.route.max_body,
             idle,
@@ -68,14 +79,43 @@ impl RequestPieces {
         }
     }
 
+    /// For an upgraded connection: whatever either side sends, for as long as it likes.
+    pub(crate) fn of_upgrade(ex: &Exchange, listener: &ListenerConfig, plan: &Plan<'_>) -> Self {
+        RequestPieces {
+            end: None,
+            stage: Stage::Held,
+            limit: u64::MAX,
+            idle: NEVER,
+            min_rate: 0,
+            deadline: NEVER,
+            ..RequestPieces::new(ex, listener, plan)
+        }
+    }
+
+    /// The target has agreed to the upgrade, or has not: then there is no body.
+    pub(crate) fn settle(&mut self, agreed: bool) {
+        if self.stage == Stage::Held {
+            self.stage = if agreed {
+                Stage::Sending
+            } else {
+                Stage::Finished
+            };
+        }
+    }
+
+    /// Whether the target is to answer before more is sent.
+    pub(crate) fn is_held(&self) -> bool {
+        self.stage == Stage::Held
+    }
+
     /// Whether nothing more is sent to the target.
     pub(crate) fn is_over(&self) -> bool {
-        self.finished || self.broken
+        matches!(self.stage, Stage::Finished | Stage::Broken)
     }
 
     /// Whether everything was handed to the target.
     pub(crate) fn is_finished(&self) -> bool {
-        self.finished
+        self.stage == Stage::Finished
     }
 
     /// Whether the client's body has come to its end.
@@ -92,7 +132,7 @@ impl RequestPieces {
     pub(crate) fn again(mut self, clock: &Clock) -> RequestPieces {
         self.repeated = self.kept.len() - self.data.len();
         self.data = Bytes::copy_from_slice(&self.kept);
-        (self.finished, self.broken) = (false, false);
+        self.stage = Stage::Sending;
         self.deadline = clock.after(self.idle);
         self
     }
@@ -123,14 +163,28 @@ impl RequestPieces {
         cx: &mut Context<'_>,
         side: &mut S,
         target: &mut Target,
+        talk: &mut Option<Conversation>,
     ) -> Result<(), RequestStop> {
+        if self.stage == Stage::Held {
+            // A target that is gone shows when its response is read.
+            let _ = target.poll_flush(cx);
+            return Ok(());
+        }
         while !self.is_over() {
+            if self.data.is_empty()
+                && self.end.is_none()
+                && let Some(talk) = talk
+                && let Some(frame) = talk.due(End::Target, side.thread())
+            {
+                self.repeated += frame.len();
+                self.data = frame.into();
+            }
             let before = self.data.len();
             let polled = match &self.end {
                 end if before > 0 => target.poll_send(cx, &mut self.data, end.is_some()),
                 Some(trailers) => target.poll_end(cx, trailers),
                 None => {
-                    if !self.poll_client(cx, side, target)? {
+                    if !self.poll_client(cx, side, target, talk)? {
                         return Ok(());
                     }
                     continue;
@@ -147,8 +201,9 @@ impl RequestPieces {
             }
             match polled {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(Err(())) => self.broken = true,
-                Poll::Ready(Ok(())) => self.finished = before == 0,
+                Poll::Ready(Err(())) => self.stage = Stage::Broken,
+                Poll::Ready(Ok(())) if before == 0 => self.stage = Stage::Finished,
+                Poll::Ready(Ok(())) => {}
             }
         }
         Ok(())
@@ -160,9 +215,15 @@ impl RequestPieces {
         cx: &mut Context<'_>,
         side: &mut S,
         target: &mut Target,
+        talk: &mut Option<Conversation>,
     ) -> Result<bool, RequestStop> {
         match side.poll_body(cx) {
-            Poll::Ready(Ok(Piece::Data { data, last })) => {
+            Poll::Ready(Ok(Piece::Data { mut data, last })) => {
+                if let Some(talk) = talk {
+                    let pass = talk.heard(End::Client, &data, side.thread());
+                    side.taken(data.len() - pass);
+                    data.truncate(pass);
+                }
                 let data = match &mut self.web {
                     None => data,
                     Some(web) => {
@@ -177,7 +238,7 @@ impl RequestPieces {
                 if self.received > self.limit {
                     return Err(RequestStop::TooLarge);
                 }
-                if self.received <= KEPT as u64 {
+                if talk.is_none() && self.received <= KEPT as u64 {
                     self.kept.extend_from_slice(&data);
                 } else {
                     self.kept = Vec::new();
@@ -192,7 +253,9 @@ impl RequestPieces {
             }
             Poll::Ready(Err(stop)) => Err(stop),
             Poll::Pending => {
-                self.broken = matches!(target.poll_flush(cx), Poll::Ready(Err(())));
+                if matches!(target.poll_flush(cx), Poll::Ready(Err(()))) {
+                    self.stage = Stage::Broken;
+                }
                 let now = side.thread().clock.now();
                 let floor = self.floor_deadline(side.listener().body_min_rate_after);
                 if now >= self.deadline || now >= floor {

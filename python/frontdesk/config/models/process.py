@@ -46,6 +46,3 @@ class Process(Settings):
     drain: Duration = default(
         "30s", parse_duration, "Time that requests in flight are given when the gateway stops."
     )
-    websocket_idle: Duration = default(
-        "60s", parse_duration, "Time in which an upgraded connection carries nothing; then closed."
-    )

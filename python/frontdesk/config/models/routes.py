@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from frontdesk.config.models.matches import Match
 from frontdesk.config.models.policies import Policies
+from frontdesk.config.models.websocket import WebSocket
 from frontdesk.fields.base import Settings, contradiction, default, invalid, lacking
 from frontdesk.fields.checked import FieldValue, LiteralPath, Name
 from frontdesk.fields.shorthand import Shorthand, one_or_many
@@ -131,6 +132,9 @@ class Route(Settings):
     upgrades: list[Annotated[str, AfterValidator(_lower)]] = Field(
         default=["websocket"], description="Protocols to which a connection may be upgraded."
     )
+    websocket: WebSocket | None = Field(
+        default=None, description="Rules of upgraded connections; the defaults below when left out."
+    )
     policies: Policies = Field(
         default_factory=Policies, description="Policies of this route; they replace wider ones."
     )
@@ -146,6 +150,10 @@ class Route(Settings):
         only = [name for name in ("strip_prefix", "rewrite", "mirror") if getattr(self, name)]
         if only and self.service is None:
             raise lacking(f"{only[0]} works only with service", f"{given[0]} sends nothing on")
+        if self.websocket is not None and not self.upgrades:
+            raise contradiction(
+                "websocket is given, but upgrades is empty", "leave upgrades out, or name websocket"
+            )
         if self.strip_prefix is not None and self.rewrite is not None:
             raise contradiction(
                 "both strip_prefix and rewrite are given", "rewrite alone sets the whole path"

@@ -247,3 +247,14 @@ def test_only_the_threads_that_serve_have_full_priority(gateway_of: Callable[...
     assert nice["engine-0"] == ours
     assert os.getpriority(os.PRIO_PROCESS, worker.pid) == max(10, ours)
     assert psutil.Process(gateway.control_pid()).nice() == max(10, ours)
+
+
+def test_address_that_covers_another_takes_its_place(gateway_of: Callable[..., Gateway]) -> None:
+    """Both ways, though the kernel would not let two strangers bind them."""
+    gateway = gateway_of(answering("one"))
+    port = free_port()
+    for host in ("127.0.0.1", "0.0.0.0", "127.0.0.1"):
+        listeners = {"web": {}, "two": {"address": f"{host}:{port}"}}
+        done = gateway.reload(answering(host, listeners=listeners))
+        assert done.returncode == 0, done.stderr
+        assert request(port).body == host.encode()

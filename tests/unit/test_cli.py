@@ -83,7 +83,7 @@ def test_mistakes_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     captured = capsys.readouterr()
     answer = json.loads(captured.out)
     assert answer["valid"] is False
-    assert [error["path"] for error in answer["errors"]] == ["route", "routes.a"]
+    assert [error["path"] for error in answer["errors"]] == ["route", "routes.a", "routes.a"]
     assert answer["errors"][0]["file"] == str(path)
     assert captured.err == ""
 
@@ -155,6 +155,41 @@ def test_explain_knows_the_scheme(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "x-forwarded-proto: https" in capsys.readouterr().out
     assert run(["explain", path, "GET", "ftp://localhost/users/7"]) == 64
     assert "ftp" in capsys.readouterr().err
+
+
+TWO = """\
+version: 1
+listeners:
+  plain: {address: "127.0.0.1:8001", redirect_https: true}
+  raw: {address: "127.0.0.1:8002", tcp: {names: {a.test: bytes}}}
+  strict: {address: "127.0.0.1:8003", merge_slashes: false}
+services: {bytes: {url: "tcp://127.0.0.1:1"}}
+routes: {pong: {match: {path: /pong}, respond: {}}}
+"""
+
+ASKED = [
+    ("http://a.test:8003/pong", "strict", "route"),
+    ("http://a.test:8003//pong", "strict", "not_found"),
+    ("http://a.test:8001/pong", "plain", "listener"),
+    ("http://a.test/pong", "plain", "listener"),
+    ("/pong", "plain", "listener"),
+    ("http://a.test:8002/pong", "plain", "listener"),
+    ("http://[::1]:8003/pong", "strict", "route"),
+]
+
+
+@pytest.mark.parametrize(("url", "listener", "verdict"), ASKED)
+def test_explain_asks_the_listener_of_the_port(
+    tmp_path: Path, url: str, listener: str, verdict: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(written(tmp_path, TWO))
+    assert run(["explain", path, "GET", url, "-o", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["listener"], answer["verdict"]) == (listener, verdict)
+    assert run(["explain", path, "GET", url]) == 0
+    said = capsys.readouterr().out
+    assert "None" not in said
+    assert f"over {listener}" in said
 
 
 @pytest.mark.parametrize("extra", [["-H", "no colon"], ["--client", "nobody"]])

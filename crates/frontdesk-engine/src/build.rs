@@ -1,6 +1,7 @@
 //! A build: a snapshot turned into tables that a request cannot fail on. Shared by all threads, never changed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use frontdesk_http::HeadLimits;
 use frontdesk_policies::{IpFilter, NetSet, Policy};
@@ -14,6 +15,7 @@ use rustc_hash::FxHashMap;
 use crate::clock::{Tick, ticks};
 use crate::observe::access_log::LogConfig;
 use crate::snapshot::{self, PolicySpec, Snapshot};
+use crate::tcp::Tcp;
 use crate::websocket::Rules;
 
 /// Everything the serving threads need.
@@ -98,6 +100,15 @@ pub(crate) struct Service {
     pub(crate) pool: PoolSettings,
     pub(crate) host: UpstreamHost,
     pub(crate) limits: HeadLimits,
+    pub(crate) proxied: Proxied,
+}
+
+/// The version of PROXY protocol with which connections to targets begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proxied {
+    No,
+    V1,
+    V2,
 }
 
 pub(crate) struct Target {
@@ -131,11 +142,15 @@ pub(crate) struct ListenerConfig {
     pub(crate) chunk_extensions: u32,
     pub(crate) early_drain: u64,
     pub(crate) tls: Option<ListenerTls>,
+    /// Whether it speaks TLS: also in a build without secrets, which has no certificates.
+    pub(crate) is_secure: bool,
     pub(crate) http2: Http2,
     /// Field lines that every response over this listener gets.
     pub(crate) response_lines: Box<[u8]>,
     /// Port and status, where requests are only sent on to HTTPS.
     pub(crate) redirect_https: Option<(u16, u16)>,
+    /// Where connections are passed through and not understood.
+    pub(crate) tcp: Option<Arc<Tcp>>,
 }
 
 /// What a client of HTTP/2 may take.
@@ -239,7 +254,7 @@ impl Build {
                 .listeners
                 .iter()
                 .map(|listener| {
-                    build_listener(listener, secrets)
+                    build_listener(listener, &names, secrets)
                         .map_err(|error| format!("listener {:?}: {error}", listener.name))
                 })
                 .collect::<Result<_, _>>()?,
@@ -440,11 +455,16 @@ fn build_websocket(spec: &snapshot::WebSocket) -> Rules {
 
 fn build_policy(spec: &PolicySpec) -> Result<Box<dyn Policy>, String> {
     match spec {
-        PolicySpec::IpFilter(settings) => Ok(Box::new(IpFilter {
-            allow: NetSet::parse(&settings.allow)?,
-            deny: NetSet::parse(&settings.deny)?,
-        })),
+        PolicySpec::IpFilter(settings) => Ok(Box::new(build_ip_filter(settings)?)),
     }
+}
+
+/// A filter by address.
+pub(crate) fn build_ip_filter(settings: &snapshot::IpFilter) -> Result<IpFilter, String> {
+    Ok(IpFilter {
+        allow: NetSet::parse(&settings.allow)?,
+        deny: NetSet::parse(&settings.deny)?,
+    })
 }
 
 fn header_value(text: &str) -> Result<String, String> {
@@ -491,6 +511,12 @@ fn build_service(
         pool: PoolSettings {
             max_idle: service.pool.max_idle as usize,
             idle_ticks: ticks(service.pool.idle_ms),
+        },
+        proxied: match service.proxy_protocol {
+            0 => Proxied::No,
+            1 => Proxied::V1,
+            2 => Proxied::V2,
+            other => return Err(format!("{other} is no version of PROXY protocol")),
         },
         host: match service.host.as_str() {
             "client" => UpstreamHost::Client,
@@ -569,6 +595,7 @@ fn build_target(
         url: match target.scheme {
             snapshot::TargetScheme::Http => format!("http://{bracketed}:{}", target.port),
             snapshot::TargetScheme::Https => format!("https://{bracketed}:{}", target.port),
+            snapshot::TargetScheme::Tcp => format!("tcp://{bracketed}:{}", target.port),
         },
     }
 }
@@ -624,6 +651,7 @@ fn hex_bytes(text: &str) -> Result<Vec<u8>, String> {
 
 fn build_listener(
     listener: &snapshot::Listener,
+    services: &FxHashMap<&str, u32>,
     secrets: Option<&Secrets<'_>>,
 ) -> Result<ListenerConfig, String> {
     let limits = &listener.limits;
@@ -632,6 +660,7 @@ fn build_listener(
         name: listener.name.clone(),
         port: listener.port,
         trusted: NetSet::parse(&listener.trusted_proxies)?,
+        is_secure: listener.tls.is_some(),
         tls: tls
             .map(|(tls, secrets)| build_tls(listener, tls, secrets))
             .transpose()?,
@@ -652,6 +681,11 @@ fn build_listener(
             .redirect_https
             .as_ref()
             .map(|redirect| (redirect.port, redirect.status)),
+        tcp: listener
+            .tcp
+            .as_ref()
+            .map(|tcp| Tcp::build(tcp, services).map(Arc::new))
+            .transpose()?,
         proxy_protocol: listener.proxy_protocol,
         path: PathOptions {
             merge_slashes: listener.merge_slashes,

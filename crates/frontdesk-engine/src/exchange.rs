@@ -74,7 +74,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    fn new() -> Report {
+    pub(crate) fn new() -> Report {
         Report {
             started: Instant::now(),
             status: 0,

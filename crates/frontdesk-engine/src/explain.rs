@@ -52,14 +52,7 @@ pub fn explain(
         .parse()
         .map_err(|_| format!("{client:?} is not an address"))?;
     let scheme = scheme(url)?;
-    let secure = scheme == Scheme::Https;
-    let mut kinds = snapshot.listeners.iter().map(|l| l.tls.is_some());
-    let index = kinds.position(|tls| tls == secure).unwrap_or(0);
-    let listener = build
-        .listeners
-        .get(index)
-        .ok_or("the configuration has no listener")?
-        .clone();
+    let listener = listener(&build, scheme, port(url))?.clone();
     let raw = raw_request(method, url, headers)?;
     let mut ex = Exchange::default();
     ex.peer = client;
@@ -76,6 +69,7 @@ pub fn explain(
     let mut place = Place::default();
     let decision = decide(&mut ex, &build, &listener, &thread, &mut place)?;
     let mut out = request_json(&ex);
+    out["listener"] = listener.name.as_str().into();
     describe(&mut out, &decision, place, &build);
     if let (Decision::Forward(forward), Some(_)) = (&decision, place.route) {
         out["upstream"] = upstream_json(&ex, &build, forward, &listener, &thread);
@@ -88,6 +82,36 @@ pub fn explain(
         json!([])
     };
     Ok(out.to_string().into_bytes())
+}
+
+/// The listener that a request of this scheme comes to: the one with the URL's port, or the first of its kind.
+fn listener(
+    build: &Build,
+    scheme: Scheme,
+    port: Option<u16>,
+) -> Result<&ListenerConfig, &'static str> {
+    let secure = scheme == Scheme::Https;
+    let kind = |l: &&ListenerConfig| l.tcp.is_none() && l.is_secure == secure;
+    let mut of_kind = build.listeners.iter().filter(kind);
+    let first = of_kind.clone().next();
+    let named = of_kind.find(|listener| Some(listener.port) == port);
+    let any = build.listeners.iter().find(|l| l.tcp.is_none());
+    named
+        .or(first)
+        .or(any)
+        .ok_or("the configuration has no listener that takes requests")
+}
+
+/// The port that a URL names, or its scheme's own; nothing for a path alone.
+fn port(url: &str) -> Option<u16> {
+    let (scheme, rest) = url.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let given = rest[..end].rsplit_once(':').map(|(_, port)| port.parse());
+    match given {
+        Some(Ok(port)) => Some(port),
+        _ if scheme.eq_ignore_ascii_case("https") => Some(443),
+        _ => Some(80),
+    }
 }
 
 /// The scheme of a URL; a path alone is asked for without TLS.
@@ -205,7 +229,7 @@ fn describe(out: &mut Value, decision: &Decision<'_>, place: Place, build: &Buil
         })
         .unwrap_or_default()
         .into();
-    out["verdict"] = "route".into();
+    out["verdict"] = if route.is_some() { "route" } else { "listener" }.into();
     match decision {
         Decision::Forward(forward) => out["action"] = forward_json(build, forward),
         Decision::Answer(answer) => {

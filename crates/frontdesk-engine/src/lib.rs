@@ -19,6 +19,7 @@ mod observe;
 mod pipeline;
 mod relay;
 pub mod snapshot;
+mod tcp;
 mod thread;
 mod websocket;
 

@@ -191,8 +191,9 @@ fn welcome(io: TcpStream, peer: std::net::IpAddr, settings: &ListenerState, thre
 
 fn shed(io: &TcpStream, settings: &ListenerState, thread: &Thread) {
     thread.stats.shed.add(1);
-    // A client that waits for a handshake could not read it.
-    if settings.borrow().tls.is_some() {
+    // Whoever waits for a handshake, or speaks something else, could not read it.
+    let settings = settings.borrow();
+    if settings.tls.is_some() || settings.tcp.is_some() {
         return;
     }
     // One try: a socket that has just been accepted has room for this, and nobody waits for the outcome.

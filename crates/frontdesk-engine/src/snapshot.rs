@@ -36,7 +36,7 @@ words! {
     /// What happens to request fields whose name has `_`.
     Underscores { Drop = "drop", Refuse = "refuse", Allow = "allow" }
     /// Upstream schemes.
-    TargetScheme { Http = "http", Https = "https" }
+    TargetScheme { Http = "http", Https = "https", Tcp = "tcp" }
     /// What is spoken to the targets of a service.
     Protocol { Http1 = "http1", Http2 = "http2", Auto = "auto" }
     /// How a service chooses among its targets.
@@ -91,8 +91,13 @@ models! {
         hsts: Option<String>,
         http2: bool,
         redirect_https: Option<RedirectHttps>,
+        tcp: Option<Tcp>,
         limits: Limits,
     }
+    /// Connections that are passed through.
+    Tcp { routes: Vec<TcpRoute>, idle_ms: u64, hello_ms: u64 }
+    /// Where those with a name in their TLS hello go; an empty name is for all others.
+    TcpRoute { name: String, service: String, policies: Vec<PolicySpec> }
     /// TLS towards clients.
     ListenerTls {
         certificates: Vec<Certificate>,
@@ -135,6 +140,7 @@ models! {
         host: String,
         lf_line_ends: bool,
         protocol: Protocol,
+        proxy_protocol: u32,
         tls: Option<UpstreamTls>,
     }
     /// TLS towards targets, by references; the fingerprint changes with the files.

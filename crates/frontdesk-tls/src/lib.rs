@@ -3,6 +3,7 @@
 
 mod client;
 mod fault;
+mod hello;
 mod material;
 mod names;
 mod server;
@@ -10,6 +11,7 @@ mod stream;
 
 pub use client::{ClientSettings, Connector, Roots};
 pub use fault::TlsFault;
+pub use hello::{Hello, HelloReader};
 pub use material::{CertificateFacts, check_chain, check_pair, check_roots};
 pub use server::{Acceptor, CertificateFiles, ServerSettings, Tickets};
 pub use stream::{Secured, Socket, Stream};

@@ -26,7 +26,7 @@ def render(answer: dict[str, Any]) -> RenderableType:
     """The whole explanation."""
     parts: list[RenderableType] = [_verdict(answer)]
     if answer.get("request"):
-        tree = Tree(_request(answer["request"]))
+        tree = Tree(_request(answer["request"], answer["listener"]))
         _add_policies(tree, answer)
         _add_action(tree, answer)
         _add_upstream(tree, answer.get("upstream"))
@@ -42,6 +42,9 @@ def _verdict(answer: dict[str, Any]) -> Text:
     match answer["verdict"]:
         case "route":
             return Text.assemble("taken by route ", (str(answer["route"]), "bold green"))
+        case "listener":
+            where = f"answered by the listener {answer['listener']}, before any route"
+            return Text(where, "bold green")
         case "method_not_allowed":
             allowed = ", ".join(answer.get("allow") or [])
             return Text(f"405: the path is known, the method is not; allowed: {allowed}", "yellow")
@@ -50,11 +53,11 @@ def _verdict(answer: dict[str, Any]) -> Text:
     return Text("404: no route takes this request", "yellow")
 
 
-def _request(request: dict[str, Any]) -> Text:
+def _request(request: dict[str, Any], listener: str) -> Text:
     """The request in its canonical form: what the router and every policy see."""
     query = f"?{request['query']}" if request.get("query") is not None else ""
     line = f"{request['method']} {request.get('host') or ''}{request['path']}{query}"
-    return Text.assemble("request ", (line, "bold"), f" from {request['client']}")
+    return Text.assemble("request ", (line, "bold"), f" from {request['client']} over {listener}")
 
 
 def _add_policies(tree: Tree, answer: dict[str, Any]) -> None:

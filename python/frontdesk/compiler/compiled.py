@@ -64,13 +64,16 @@ def compile_file(path: Path | str) -> Compiled:
     """
     with _collector_at_rest():
         loaded = load(Path(path))
-        config, errors = validate(loaded)
+        validated = validate(loaded)
+        config, errors = validated.config, validated.errors
         if config is None:
             raise ConfigErrors(errors)
         material = Material(config, loaded.path)
         errors += located(loaded, [*policies.split_conflicts(config), *material.problems])
         if errors:
-            rules = compile_config(conflicts.rules_alone(config), loaded.path, material)
+            rules = compile_config(
+                conflicts.rules_alone(config, validated.doubtful), loaded.path, material
+            )
             errors += conflicts.equal_routes(loaded, rules.encoded)
             raise ConfigErrors(errors, material.files)
         compiled = compile_config(config, loaded.path, material)
@@ -106,7 +109,7 @@ def compile_config(config: Config, path: Path, material: Material) -> Compiled:
     """Compile a valid configuration; `path` is where relative file names start."""
     snapshot = Snapshot(
         schema_hash=schema_hash(),
-        listeners=[compile_listener(*item, material) for item in config.listeners.items()],
+        listeners=[compile_listener(*item, config, material) for item in config.listeners.items()],
         services=[compile_service(*item, material) for item in config.services.items()],
         routes=[compile_route(name, route, config) for name, route in config.routes.items()],
         observe=compile_observe(config.observe, path),

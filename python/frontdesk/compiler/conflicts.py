@@ -26,11 +26,15 @@ def equal_routes(loaded: Loaded, encoded: bytes) -> list[ConfigError]:
     return located(loaded, [_problem(loaded, first, second) for first, second in pairs])
 
 
-def rules_alone(config: Config) -> Config:
-    """The configuration without all that routes refer to, which may be missing from a broken one."""
+def rules_alone(config: Config, doubtful: set[str]) -> Config:
+    """Only the rules of routes, but the doubtful ones: what routes refer to may be missing or broken."""
     answer = {"service": None, "redirect": None, "respond": Respond(), "policies": Policies()}
     action = answer | {"strip_prefix": None, "rewrite": None, "mirror": None}
-    routes = {name: route.model_copy(update=action) for name, route in config.routes.items()}
+    routes = {
+        name: route.model_copy(update=action)
+        for name, route in config.routes.items()
+        if name not in doubtful
+    }
     return config.model_copy(
         update={"listeners": {}, "services": {}, "policies": Policies(), "routes": routes}
     )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from frontdesk.compiler.policies import of_service
 from frontdesk.snapshot import model
 
 if TYPE_CHECKING:
     from frontdesk.compiler.material import Material
     from frontdesk.config.models.listeners import Limits, Listener
+    from frontdesk.config.models.root import Config
     from frontdesk.config.models.tls import Certificate, Hsts
 
 
-def compile_listener(name: str, listener: Listener, material: Material) -> model.Listener:
+def compile_listener(
+    name: str, listener: Listener, config: Config, material: Material
+) -> model.Listener:
     """One listener."""
     redirect = listener.redirect_https
     hsts = listener.tls.hsts if listener.tls else None
@@ -31,7 +35,21 @@ def compile_listener(name: str, listener: Listener, material: Material) -> model
         redirect_https=(
             model.RedirectHttps(port=redirect.port, status=redirect.status) if redirect else None
         ),
+        tcp=compile_tcp(listener, config) if listener.tcp else None,
         limits=compile_limits(listener.limits),
+    )
+
+
+def compile_tcp(listener: Listener, config: Config) -> model.Tcp:
+    """Connections that are passed through, with the policies of what they go to."""
+    assert listener.tcp is not None
+    return model.Tcp(
+        routes=[
+            model.TcpRoute(name=name, service=service, policies=of_service(service, config))
+            for name, service in listener.tcp.services().items()
+        ],
+        idle_ms=listener.tcp.idle,
+        hello_ms=listener.limits.tls_handshake,
     )
 
 

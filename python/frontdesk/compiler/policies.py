@@ -30,6 +30,15 @@ def effective(route: Route, config: Config) -> list[model.Policy]:
     for name in route.service or ():
         merged |= config.services[name].policies.named()
     merged |= route.policies.named()
+    return _in_order(merged)
+
+
+def of_service(name: str, config: Config) -> list[model.Policy]:
+    """The policies of connections that are passed through to a service: there is no route."""
+    return _in_order(config.policies.named() | config.services[name].policies.named())
+
+
+def _in_order(merged: dict[str, Settings | Literal[False]]) -> list[model.Policy]:
     if not merged:
         return []
     return [

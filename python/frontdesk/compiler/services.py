@@ -37,6 +37,7 @@ def compile_service(name: str, service: Service, material: Material) -> model.Se
         host=service.host,
         lf_line_ends=service.lf_line_ends,
         protocol=compile_protocol(service),
+        proxy_protocol=service.proxy_protocol or 0,
         tls=compile_tls(service, material),
     )
 

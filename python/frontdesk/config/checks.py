@@ -20,6 +20,7 @@ def problems(config: Config) -> Iterator[Problem]:
     """Every mistake of a valid configuration that only shows across its parts."""
     yield from listener_addresses(config)
     yield from targets(config)
+    yield from passed_through(config)
     for name, route in config.routes.items():
         yield from strip_prefix(name, route)
         yield from templates(name, route)
@@ -57,6 +58,32 @@ def targets(config: Config) -> Iterator[Problem]:
                 yield Problem((*path, index), message, "use weight to give it a larger share")
         if not any(target.weight for target in service.targets):
             yield Problem(path, "no target has a weight above 0", "give one a weight, such as 1")
+
+
+def passed_through(config: Config) -> Iterator[Problem]:
+    """Services for connections where requests are sent, and the other way round."""
+    tcp = {name for name, service in config.services.items() if service.is_tcp()}
+    for name, listener in config.listeners.items():
+        if listener.tcp is None:
+            continue
+        for server_name, service in listener.tcp.services().items():
+            if service in config.services and service not in tcp:
+                inner = ("names", server_name) if server_name else ("service",)
+                yield Problem(
+                    ("listeners", name, "tcp", *inner),
+                    f"the targets of `{service}` are not tcp://",
+                    "write tcp://host:port there, or send requests to it by routes",
+                )
+    for name, route in config.routes.items():
+        mirrored = [route.mirror.service] if route.mirror else []
+        for service in [*(route.service or ()), *mirrored]:
+            if service in tcp:
+                yield Problem(
+                    ("routes", name),
+                    f"the targets of `{service}` are tcp://, which no request can be sent to",
+                    "write http:// there, or pass connections through by a listener's tcp",
+                    at_key=True,
+                )
 
 
 def strip_prefix(name: str, route: Route) -> Iterator[Problem]:

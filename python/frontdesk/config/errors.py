@@ -81,7 +81,8 @@ def from_pydantic(error: ErrorDetails, loaded: Loaded) -> Problem:
         return Problem(path, context["message"], "", error["loc"][-1] == KEY, context["expected"])
     if kind == "setting":
         message = f"found {found}, expected {context['expected']}"
-        return Problem(path, message, context["hint"], expected=context["expected"])
+        at_key = error["loc"][-1:] == (KEY,)
+        return Problem(path, message, context["hint"], at_key, context["expected"])
     expected, hint = expectation(error)
     if error["loc"][-1:] == (KEY,):
         return Problem(path, f"`{path[-1]}` is no name, expected {expected}", hint, at_key=True)

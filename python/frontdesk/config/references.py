@@ -14,8 +14,15 @@ if TYPE_CHECKING:
 
 
 def unknown_services(value: dict[str, Any]) -> Iterator[Problem]:
-    """Routes and mirrors that name a service which is not there."""
+    """Routes, mirrors and listeners that name a service which is not there."""
     known = _map(value.get("services"))
+    for name, listener in _map(value.get("listeners")).items():
+        tcp, place = _map(listener).get("tcp"), ("listeners", name, "tcp")
+        if isinstance(tcp, str):
+            yield from _unknown(tcp, place, known)
+        yield from _unknown(_map(tcp).get("service"), (*place, "service"), known)
+        for server_name, service in _map(_map(tcp).get("names")).items():
+            yield from _unknown(service, (*place, "names", server_name), known)
     for name, route in _map(value.get("routes")).items():
         path: tuple[PathPart, ...] = ("routes", name)
         yield from _unknown(_map(route).get("service"), (*path, "service"), known)

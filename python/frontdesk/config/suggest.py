@@ -23,6 +23,6 @@ def suggest(word: str, known: Iterable[str], noun: str) -> str:
     if close:
         return f"did you mean `{lowered[close[0]]}`?"
     if not names:
-        return f"there is no {noun}"
+        return f"the configuration has no {noun} at all"
     listed = ", ".join(names[:SHOWN_NAMES])
     return f"known: {listed}" + (" …" if len(names) > SHOWN_NAMES else "")

@@ -65,12 +65,15 @@ class SocketTable:
         if given:
             return self._share(given)
         bound = _Bound([])
+        # Where an address on this port is ours already, the kernel shares the port among ours alone: only with
+        # that can an address take the place of one that covers it, or is covered by it.
+        shares = any(port == own for _, own in self._bound)
         try:
             for slot in range(self._slots):
                 bound.slots.append([])
                 for thread in range(self._threads):
                     first = slot == thread == 0
-                    bound.slots[-1].append(_bind(host, port, exclusive=first))
+                    bound.slots[-1].append(_bind(host, port, exclusive=first and not shares))
         except OSError as error:
             bound.close()
             raise BindError(_explain(name, host, port, error)) from error

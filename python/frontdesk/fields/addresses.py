@@ -37,11 +37,14 @@ class Address:
         return self.port == other.port and same
 
 
+Scheme = Literal["http", "https", "tcp"]
+
+
 @dataclass(frozen=True, slots=True)
 class Url:
     """Where a target is: host without brackets, port, and "" or a path without trailing slash."""
 
-    scheme: Literal["http", "https"]
+    scheme: Scheme
     host: str
     port: int
     path: str
@@ -71,7 +74,7 @@ def parse_address(value: Any) -> Address:
 
 
 def parse_url(value: Any) -> Url:
-    """The URL of a target: `http(s)://host[:port][/prefix]`, nothing else.
+    """The URL of a target: `http(s)://host[:port][/prefix]` or `tcp://host:port`, nothing else.
 
     The host is a name or an address literal; user information, query and fragment are refused.
     """
@@ -82,14 +85,19 @@ def parse_url(value: Any) -> Url:
         raise invalid(expected)
     if _NOT_IN_URL.search(value):
         raise invalid(f"{expected}, without spaces or characters beyond ASCII")
-    scheme, separator, rest = value.partition("://")
-    if scheme.lower() not in ("http", "https") or not separator:
+    given, separator, rest = value.partition("://")
+    scheme = _SCHEMES.get(given.lower()) if separator else None
+    if scheme is None:
         hint = f'write "http://{value}"' if not separator else ""
         raise invalid(expected, hint)
-    return _split_url("https" if scheme.lower() == "https" else "http", value, rest, expected)
+    return _split_url(scheme, value, rest, expected)
 
 
-def _split_url(scheme: Literal["http", "https"], value: str, rest: str, expected: str) -> Url:
+_SCHEMES: dict[str, Scheme] = {"http": "http", "https": "https", "tcp": "tcp"}
+_PORTS: dict[Scheme, int] = {"http": 80, "https": 443}
+
+
+def _split_url(scheme: Scheme, value: str, rest: str, expected: str) -> Url:
     if "@" in rest.partition("/")[0]:
         raise contradiction(
             "the URL holds user information", "leave it out: the gateway would not send it"
@@ -102,8 +110,9 @@ def _split_url(scheme: Literal["http", "https"], value: str, rest: str, expected
     except ValueError:
         raise invalid(expected) from None
     host, port = split_authority(authority, expected)
-    default_port = 443 if scheme == "https" else 80
-    return Url(scheme, host.strip("[]"), port or default_port, check_path(path or "/"))
+    if scheme == "tcp" and (port is None or path):
+        raise invalid('tcp://, a host and a port, such as "tcp://127.0.0.1:5432"')
+    return Url(scheme, host.strip("[]"), port or _PORTS[scheme], check_path(path or "/"))
 
 
 def split_authority(text: str, expected: str) -> tuple[str, int | None]:
@@ -148,7 +157,7 @@ TargetUrl = Annotated[
     Url,
     PlainValidator(parse_url),
     WithJsonSchema(
-        {"type": "string", "pattern": "^https?://", "examples": ["http://127.0.0.1:9001"]}
+        {"type": "string", "pattern": "^(https?|tcp)://", "examples": ["http://127.0.0.1:9001"]}
     ),
 ]
 UpstreamHost = Annotated[

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import Self
 
 SHOWN_CHARACTERS = 60
 """Characters of a refused string that a message repeats."""
@@ -22,6 +23,26 @@ class Settings(BaseModel):
 
     unavailable: ClassVar[frozenset[str]] = frozenset()
     """Keys that the configuration language has and this version does not."""
+
+
+class Consistent(Settings):
+    """A group of settings of which some do not go together."""
+
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """What does not go together, made by `contradiction` and `lacking`."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _agrees(self, info: ValidationInfo) -> Self:
+        """Refuse the first contradiction, unless all will be asked for later (`LENIENT`)."""
+        if info.context is not LENIENT:
+            for error in self.contradictions():
+                raise error
+        return self
+
+
+LENIENT = {"contradictions": "later"}
+"""The context of a validation that lets contradictions pass."""
 
 
 def invalid(expected: str, hint: str = "") -> PydanticCustomError:

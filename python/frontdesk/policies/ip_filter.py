@@ -6,13 +6,20 @@ The client address is the right-most one that no trusted proxy vouches for, see
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import TYPE_CHECKING
 
-from frontdesk.fields.base import Settings, lacking
+from pydantic import Field
+
+from frontdesk.fields.base import Consistent, lacking
 from frontdesk.fields.checked import Cidr
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-class IpFilter(Settings):
+    from pydantic_core import PydanticCustomError
+
+
+class IpFilter(Consistent):
     """Allows or refuses requests by the client's address. `deny` wins over `allow`."""
 
     allow: list[Cidr] = Field(
@@ -23,11 +30,10 @@ class IpFilter(Settings):
         default=[], description="Addresses and networks that may not call, even when allowed."
     )
 
-    @model_validator(mode="after")
-    def _has_a_rule(self) -> IpFilter:
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """Settings that do not go together."""
         if not self.allow and not self.deny:
-            raise lacking(
+            yield lacking(
                 "neither allow nor deny lists an address",
                 "name at least one network, or write `ip_filter: false` to switch it off",
             )
-        return self

@@ -79,6 +79,33 @@ class RedirectHttps(Model):
     status: Annotated[int, Field(ge=300, le=399)]
 
 
+class IpFilter(Model):
+    """Settings of the `ip_filter` policy; deny wins, an empty allow list allows all others."""
+
+    kind: Literal["ip_filter"]
+    allow: list[str]
+    deny: list[str]
+
+
+Policy = IpFilter
+
+
+class TcpRoute(Model):
+    """Where connections go that have this name in their TLS hello; "" is for all others."""
+
+    name: str
+    service: Name
+    policies: list[Policy]
+
+
+class Tcp(Model):
+    """Connections that are passed through. `hello_ms` bounds the wait for a TLS hello."""
+
+    routes: Annotated[list[TcpRoute], Field(min_length=1)]
+    idle_ms: Milliseconds
+    hello_ms: Milliseconds
+
+
 class Listener(Model):
     """A bound address. Its sockets come from the supervisor, under this name."""
 
@@ -94,13 +121,14 @@ class Listener(Model):
     hsts: Annotated[str | None, Field(description="value of Strict-Transport-Security")]
     http2: bool
     redirect_https: RedirectHttps | None
+    tcp: Tcp | None
     limits: Limits
 
 
 class Target(Model):
     """One address behind a service. Weight 0 takes no new requests."""
 
-    scheme: Literal["http", "https"]
+    scheme: Literal["http", "https", "tcp"]
     host: Annotated[str, Field(min_length=1, max_length=255)]
     port: Annotated[int, Field(ge=1, le=65535)]
     path_prefix: Annotated[str, Field(description='"" or a canonical path without trailing slash')]
@@ -171,6 +199,7 @@ class Service(Model):
     ]
     lf_line_ends: bool
     protocol: Protocol
+    proxy_protocol: Annotated[int, Field(ge=0, le=2, description="version; 0 is none")]
     tls: UpstreamTls | None
 
 
@@ -248,16 +277,7 @@ class Respond(Model):
     content_type: str
 
 
-class IpFilter(Model):
-    """Settings of the `ip_filter` policy; deny wins, an empty allow list allows all others."""
-
-    kind: Literal["ip_filter"]
-    allow: list[str]
-    deny: list[str]
-
-
 Action = Annotated[Forward | Redirect | Respond, Field(discriminator="kind")]
-Policy = IpFilter
 
 
 class WebSocket(Model):

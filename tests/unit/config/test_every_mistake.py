@@ -81,6 +81,56 @@ def test_wrong_services_do_not_hide_each_other(tmp_path: Path) -> None:
     assert set(told(tmp_path, f"version: 1\nservices:\n{''.join(lines)}")) == expected
 
 
+WITHIN_ONE = [
+    ("{match: {path: /a, methods: [get]}, service: users, redirect: {to: /x}}",
+     [".match.methods[0]", "service and redirect"]),
+    ("{match: {path: /a, host: 'x y'}, strip_prefix: /b, mirror: {service: users}}",
+     [".match.host", "none of service", ".strip_prefix"]),
+    ("{match: {path: /a, headers: {x: 1}}, redirect: {to: '/{nope}'}}", [".match.headers.x", "nope"]),
+    ("{match: {path: /a}, service: users, redirect: {to: '/{nope}'}, strip_prefix: /a, rewrite: {path: /b}}",
+     ["service and redirect", "both strip_prefix and rewrite", "nope"]),
+    ("{match: {path: /a}, respond: {}, rewrite: {path: /b}, mirror: {service: users}}",
+     ["rewrite works only", "mirror works only"]),
+    ("{match: {path: /a/**}, service: {users: 0}, strip_prefix: /b}",
+     ["no service has a weight", "do not begin"]),
+    ("{match: [{path: /a}, {path: b}], respond: {status: 204, body: x}, upgrades: [a b]}",
+     [".match[1].path", "has no body", ".upgrades[0]"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("route", "parts"), WITHIN_ONE)
+def test_mistakes_of_one_route_do_not_hide_each_other(
+    tmp_path: Path, route: str, parts: list[str]
+) -> None:
+    found = told(tmp_path, f"{BASE}routes:\n  x: {route}\n")
+    texts = [f"{path} {message}" for _, path, message in found]
+    assert len(found) == len(parts), texts
+    for part in parts:
+        assert any(part in text for text in texts), (part, texts)
+
+
+def test_mistakes_of_one_service_or_listener_do_not_hide_each_other(tmp_path: Path) -> None:
+    text = """\
+        version: 1
+        listeners:
+          a:
+            address: 80
+            redirect_https: true
+            tls: {certificates: [{certificate: gone.pem, key: "${env:NOT_SET_ANYWHERE}"}]}
+        services:
+          s: {url: ftp://a, targets: [http://b], tls: {}, protocol: h2}
+        """
+    assert [(line, path) for line, path, _ in told(tmp_path, text)] == [
+        (3, "listeners.a"),
+        (4, "listeners.a.address"),
+        (6, "listeners.a.tls.certificates[0].certificate"),
+        (6, "listeners.a.tls.certificates[0].key"),
+        (8, "services.s"),
+        (8, "services.s"),
+        (8, "services.s.url"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("route", "paths"),
     [

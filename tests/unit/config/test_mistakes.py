@@ -31,6 +31,16 @@ CASES = [
     ('listeners: {web: {address: "[fe80::1%eth0]:80"}}', 5, 28, "listeners.web.address", "", "zone"),
     ('listeners: {web: {address: ":80", tls: {}}}', 5, 35, "listeners.web.tls", "`certificates` is", ""),
     ('listeners: {web: {address: ":80", http3: true}}', 5, 35, "listeners.web.http3", "not available", ""),
+    ('listeners: {web: {address: ":80", tcp: user}}', 5, 40, "listeners.web.tcp",
+     "there is no service `user`", "`users`"),
+    ('listeners: {web: {address: ":80", tcp: users}}', 5, 40, "listeners.web.tcp",
+     "the targets of `users` are not tcp://", "tcp://host:port"),
+    ('listeners: {web: {address: ":80", tcp: {}}}', 5, 35, "listeners.web.tcp",
+     "neither service nor names", "service"),
+    ('listeners: {web: {address: ":80", tcp: {names: {"a.*": users}}}}', 5, 49,
+     "listeners.web.tcp.names.a.*", "expected a name", ""),
+    ('listeners: {web: {address: ":80", tcp: {names: {a.test: nobody}}}}', 5, 57,
+     "listeners.web.tcp.names.a.test", "there is no service", ""),
     ('listeners: {web: {address: ":80", underscores: keep}}', 5, 48, "listeners.web.underscores",
      'found "keep", expected one of drop, refuse or allow', ""),
     ('listeners: {web: {address: ":80", proxy_protocol: yes}}', 5, 51,
@@ -79,6 +89,13 @@ SERVICES = [
     ("{url: https://a, tls: {verify: false, ca: a.pem}}", ".tls", "verify is off", "remove"),
     ("{url: https://a, tls: {ca: gone.pem}}", ".tls.ca", "cannot be read", ""),
     ("{url: a:80}", ".url", "expected a URL", "http://a:80"),
+    ("{url: 'tcp://a'}", ".url", "a host and a port", ""),
+    ("{url: 'tcp://a:1/x'}", ".url", "a host and a port", ""),
+    ("{targets: ['tcp://a:1', http://b]}", "", "some are tcp://", "two services"),
+    ("{url: 'tcp://a:1', tls: {verify: false}}", "", "the targets are tcp://", "https://"),
+    ("{url: 'tcp://a:1', protocol: h2c}", "", "protocol is given", "leave it out"),
+    ("{url: http://a, proxy_protocol: 2}", "", "only for tcp://", "X-Forwarded-For"),
+    ("{url: 'tcp://a:1', proxy_protocol: 3}", ".proxy_protocol", "expected one of 1 or 2", ""),
     ("{url: ftp://a}", ".url", "expected a URL", ""),
     ('{url: "http://u:p@a"}', ".url", "user information", ""),
     ('{url: "http://a/?x"}', ".url", "without query", ""),
@@ -185,7 +202,7 @@ def test_mistakes_at_the_top(
 def test_mistakes_in_a_service(
     tmp_path: Path, service: str, path: str, message: str, hint: str
 ) -> None:
-    error = mistake(tmp_path, f"version: 1\nservices:\n  x: {service}\n")
+    error = mistakes(tmp_path, f"version: 1\nservices:\n  x: {service}\n")[0]
     assert (error.line, error.path) == (3, f"services.x{path}")
     assert message in error.message
     assert hint in error.hint
@@ -202,7 +219,7 @@ def test_mistakes_in_a_route(
 
 
 def test_everything_is_told_at_once_and_sorted(tmp_path: Path) -> None:
-    text = f"{BASE}routes:\n  b: {{match: {{}}, service: nobody}}\n  a: {{match: {{}}, respnd: {{}}}}\n"
+    text = f"{BASE}routes:\n  b: {{match: {{}}, service: nobody}}\n  a: {{match: {{path: /a}}, respnd: {{}}}}\n"
     found = mistakes(tmp_path, text + "process: {workers: 0}\nprocess: {}\n")
     assert [(error.line, error.path) for error in found] == [
         (6, "routes.b.service"),

@@ -25,6 +25,7 @@ use crate::forward::{Attempt, Failure, Opened};
 use crate::h2::guard::PREFACE;
 use crate::h2::server::{self, Begun};
 use crate::observe::metrics::Handshake;
+use crate::tcp;
 use crate::thread::Thread;
 
 /// Bytes of unread input that a closing connection still takes, so that its last answer is not lost to
@@ -94,6 +95,9 @@ pub(crate) async fn serve(tcp: TcpStream, peer: IpAddr, source: ListenerState, t
         };
         client = secured;
     }
+    if client.listener.tcp.is_some() {
+        return Box::pin(tcp::serve(client)).await;
+    }
     if client.io.secured().is_some_and(|secured| secured.is_h2) {
         return client.become_http2().await;
     }
@@ -112,6 +116,11 @@ enum End {
 }
 
 impl Client {
+    /// The listener's settings now.
+    pub(crate) fn settings(&self) -> Rc<ListenerConfig> {
+        Rc::clone(&self.source.borrow())
+    }
+
     /// Shakes hands; nothing if that fails or takes too long.
     async fn secure(self, tls: &ListenerTls) -> Option<Client> {
         let Client {

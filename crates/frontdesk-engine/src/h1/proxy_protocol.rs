@@ -1,10 +1,11 @@
 //! PROXY protocol versions 1 and 2, from trusted peers of listeners that ask for it.
 //! Source: `HAProxy`'s `doc/proxy-protocol.txt`, sections 2.1 and 2.2.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::client::Client;
 use super::io as wire;
+use crate::build::Proxied;
 
 const V2_SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 /// The longest header of version 1, line end included.
@@ -53,6 +54,39 @@ pub(crate) async fn receive(client: &mut Client) -> Result<(), Malformed> {
         });
         if !matches!(read.await, Ok(n) if n > 0) {
             return Err(Malformed);
+        }
+    }
+}
+
+/// The header that tells a target who the client is: its address and the one that it has connected to.
+pub(crate) fn header(version: Proxied, (from, to): (SocketAddr, SocketAddr)) -> Vec<u8> {
+    // Mixed families, as where the client was named by a proxy, are both written as IPv6.
+    let same = from.is_ipv4() == to.is_ipv4();
+    let mapped = |address: IpAddr| match address {
+        IpAddr::V4(four) => four.to_ipv6_mapped(),
+        IpAddr::V6(six) => six,
+    };
+    let ports = [from.port().to_be_bytes(), to.port().to_be_bytes()].concat();
+    match (version, from.ip(), to.ip()) {
+        (Proxied::No, _, _) => Vec::new(),
+        (Proxied::V1, from_ip, to_ip) if same => {
+            let family = if from.is_ipv4() { "TCP4" } else { "TCP6" };
+            let (near, far) = (to.port(), from.port());
+            format!("PROXY {family} {from_ip} {to_ip} {far} {near}\r\n").into_bytes()
+        }
+        (Proxied::V1, from_ip, to_ip) => {
+            let (from_ip, to_ip) = (mapped(from_ip), mapped(to_ip));
+            let (near, far) = (to.port(), from.port());
+            format!("PROXY TCP6 {from_ip} {to_ip} {far} {near}\r\n").into_bytes()
+        }
+        (Proxied::V2, IpAddr::V4(from), IpAddr::V4(to)) => {
+            let head = [V2_SIGNATURE, &[0x21, 0x11, 0, 12][..]].concat();
+            [&head[..], &from.octets(), &to.octets(), &ports].concat()
+        }
+        (Proxied::V2, from, to) => {
+            let head = [V2_SIGNATURE, &[0x21, 0x21, 0, 36][..]].concat();
+            let (from, to) = (mapped(from).octets(), mapped(to).octets());
+            [&head[..], &from, &to, &ports].concat()
         }
     }
 }
@@ -137,6 +171,23 @@ fn source<const N: usize>(addresses: &[u8]) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let four: SocketAddr = "192.0.2.1:1000".parse().unwrap();
+        let six: SocketAddr = "[2001:db8::1]:2000".parse().unwrap();
+        for version in [Proxied::V1, Proxied::V2] {
+            for (from, to) in [(four, four), (six, six), (four, six), (six, four)] {
+                let bytes = header(version, (from, to));
+                let expected = Header::Complete(bytes.len(), Some(from.ip()));
+                assert_eq!(parse(&bytes), Ok(expected), "{version:?} {from} {to}");
+            }
+        }
+        assert_eq!(
+            header(Proxied::V1, (four, four)),
+            b"PROXY TCP4 192.0.2.1 192.0.2.1 1000 1000\r\n"
+        );
+    }
 
     #[test]
     fn version_1() {

@@ -1,4 +1,5 @@
-//! Bytes both ways after an upgrade between two HTTP/1 sides, until one ends or the conversation is over.
+//! Bytes both ways between two connections, after an upgrade or from the beginning, until one ends or the
+//! conversation is over.
 
 use std::future::poll_fn;
 use std::io;

@@ -118,6 +118,11 @@ pub(crate) struct ThreadStats {
     pub(crate) http2_open: Counter,
     /// By `h2::guard::Flood`.
     pub(crate) floods: [Counter; 6],
+    pub(crate) tcp_open: Counter,
+    /// Connections that were passed through, by how they ended: [`crate::tcp::Outcome::LABELS`].
+    pub(crate) tcp: [Counter; 6],
+    /// Bytes from clients and to them.
+    pub(crate) tcp_bytes: [Counter; 2],
     /// WebSocket connections that the gateway has ended, as [`crate::websocket::Reason::LABELS`].
     pub(crate) websocket_ends: [Counter; 5],
     /// By [`Code`].

@@ -8,6 +8,7 @@ use frontdesk_policies::Code;
 use serde_json::json;
 
 use crate::h2::guard::Flood;
+use crate::tcp::Outcome;
 use crate::websocket::Reason;
 
 use super::metrics::{
@@ -63,6 +64,21 @@ pub const METRICS: &[(&str, &str, &str)] = &[
         "Times accept failed, for want of descriptors for example.",
     ),
     ("frontdesk_tunnels_open", "gauge", "Upgraded connections."),
+    (
+        "frontdesk_tcp_connections_open",
+        "gauge",
+        "Connections that are passed through.",
+    ),
+    (
+        "frontdesk_tcp_connections_total",
+        "counter",
+        "Connections that were passed through or could not be, by result.",
+    ),
+    (
+        "frontdesk_tcp_bytes_total",
+        "counter",
+        "Bytes of connections that were passed through, by direction: in comes from clients.",
+    ),
     (
         "frontdesk_websocket_ends_total",
         "counter",
@@ -158,6 +174,7 @@ const THREAD_NUMBERS: &[(&str, ThreadNumber)] = &[
     ("frontdesk_connections_shed_total", |t| &t.shed),
     ("frontdesk_accept_errors_total", |t| &t.accept_errors),
     ("frontdesk_tunnels_open", |t| &t.tunnels),
+    ("frontdesk_tcp_connections_open", |t| &t.tcp_open),
     ("frontdesk_http2_connections_open", |t| &t.http2_open),
     ("frontdesk_upstream_connections_opened_total", |t| {
         &t.upstream_opened
@@ -224,6 +241,12 @@ pub(crate) fn prometheus(registry: &Registry, hash: &str, log_lost: u64) -> Stri
     let floods = ("frontdesk_http2_floods_total", "frames");
     labelled(&mut out, &threads, floods, &Flood::LABELS, |t, i| {
         &t.floods[i]
+    });
+    let tcp = ("frontdesk_tcp_connections_total", "result");
+    labelled(&mut out, &threads, tcp, &Outcome::LABELS, |t, i| &t.tcp[i]);
+    let bytes = ("frontdesk_tcp_bytes_total", "direction");
+    labelled(&mut out, &threads, bytes, &["in", "out"], |t, i| {
+        &t.tcp_bytes[i]
     });
     let ends = ("frontdesk_websocket_ends_total", "reason");
     labelled(&mut out, &threads, ends, &Reason::LABELS, |t, i| {

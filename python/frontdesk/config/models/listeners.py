@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from frontdesk.config.models.tcp import TCP, Tcp, without_http
 from frontdesk.config.models.tls import ListenerTls
 from frontdesk.fields.addresses import Address, ListenAddress
-from frontdesk.fields.base import Settings, contradiction, default, lacking
+from frontdesk.fields.base import Consistent, Settings, contradiction, default, lacking
 from frontdesk.fields.checked import Cidr
 from frontdesk.fields.shorthand import Shorthand
 from frontdesk.fields.units import (
@@ -22,7 +23,9 @@ from frontdesk.fields.units import (
 )
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Iterator
+
+    from pydantic_core import PydanticCustomError
 
 HeadSize = Annotated[Size, between("1KiB", "1MiB")]
 TargetSize = Annotated[Size, between("64B", "1MiB")]
@@ -107,10 +110,10 @@ REDIRECT = Shorthand(
 )
 
 
-class Listener(Settings):
+class Listener(Consistent):
     """A bound address."""
 
-    unavailable = frozenset({"protocol", "http3"})
+    unavailable = frozenset({"http3"})
 
     address: ListenAddress = Field(
         description='Where to listen: "host:port" with a literal address, ":8000", "[::]:8000".'
@@ -148,25 +151,32 @@ class Listener(Settings):
         default=None,
         description="Answers every request with the same URL over HTTPS; `true` for port 443.",
     )
+    tcp: Annotated[Tcp | None, TCP] = Field(
+        default=None,
+        description="Passes connections through, whatever is spoken on them: to the service named here, or "
+        "by the name in a TLS hello.",
+    )
     limits: Limits = Field(default_factory=Limits, description="What one connection may take.")
 
-    @model_validator(mode="after")
-    def _redirect_is_for_plain_requests(self) -> Self:
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """Settings that do not go together."""
+        hsts = self.tls.hsts if self.tls else None
+        yield from without_http(self.tcp, redirect_https=self.redirect_https, hsts=hsts)
+        if self.tcp is not None and self.tcp.names and self.tls is not None:
+            yield contradiction(
+                "tls answers the hello that names should choose by",
+                "leave tls out, or name one service",
+            )
         if self.tls is not None and self.redirect_https is not None:
-            raise contradiction(
+            yield contradiction(
                 "redirect_https on a listener that speaks TLS would send clients in a circle",
                 "put it on the plain listener",
             )
-        return self
-
-    @model_validator(mode="after")
-    def _proxy_protocol_has_senders(self) -> Self:
         if self.proxy_protocol and not self.trusted_proxies:
-            raise lacking(
+            yield lacking(
                 "proxy_protocol is on, but no proxy is trusted to send it",
                 "name the proxies in trusted_proxies",
             )
-        return self
 
 
 def default_listeners() -> dict[str, Listener]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import core_schema
 
 from frontdesk import engine
-from frontdesk.fields.base import Settings, contradiction, invalid
+from frontdesk.fields.base import Consistent, Settings, contradiction, invalid
 from frontdesk.fields.checked import (
     FieldName,
     FieldValue,
@@ -19,9 +19,10 @@ from frontdesk.fields.checked import (
 )
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Iterator
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import PydanticCustomError
 
 ANY = "*"
 """The value of a header or query rule that asks for presence alone."""
@@ -138,7 +139,7 @@ class GrpcMatch(Settings):
         return PathRule("exact", f"/{self.service}/{self.method}", ())
 
 
-class Match(Settings):
+class Match(Consistent):
     """Rules that must all hold. A rule that is left out holds for every request."""
 
     unavailable = frozenset({"version", "client", "claims"})
@@ -165,14 +166,13 @@ class Match(Settings):
         default={}, description='Query parameters and the value each must have; "*" is any value.'
     )
 
-    @model_validator(mode="after")
-    def _grpc_is_a_path(self) -> Self:
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """Settings that do not go together."""
         if self.grpc is not None and (self.path is not None or self.methods is not None):
             other = "path" if self.path is not None else "methods"
-            raise contradiction(
+            yield contradiction(
                 f"grpc and {other} are both given, and grpc says it already", "remove one of them"
             )
-        return self
 
     def path_rule(self) -> PathRule | None:
         """The rule for the path, whichever way it was written."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from frontdesk.config.models.matches import Match
 from frontdesk.config.models.policies import Policies
 from frontdesk.config.models.websocket import WebSocket
-from frontdesk.fields.base import Settings, contradiction, default, invalid, lacking
+from frontdesk.fields.base import Consistent, Settings, contradiction, default, invalid, lacking
 from frontdesk.fields.checked import FieldValue, LiteralPath, Name
 from frontdesk.fields.shorthand import Shorthand, one_or_many
 from frontdesk.fields.units import Percent, SizeOrOff, parse_size_or_off
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Iterator
+
+    from pydantic_core import PydanticCustomError
 
 _UPGRADE = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}(/[a-z0-9.]{1,16})?")
 ACTIONS = ("service", "redirect", "respond")
@@ -35,7 +37,7 @@ class Redirect(Settings):
     status: Literal[301, 302, 303, 307, 308] = Field(default=308, description="Status code.")
 
 
-class Respond(Settings):
+class Respond(Consistent):
     """Answer with a fixed response."""
 
     status: int = Field(default=200, ge=200, le=599, description="Status code.")
@@ -44,11 +46,10 @@ class Respond(Settings):
         default="text/plain; charset=utf-8", description="Content-Type of the body."
     )
 
-    @model_validator(mode="after")
-    def _body_is_allowed(self) -> Self:
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """Settings that do not go together."""
         if self.body and self.status in NO_BODY:
-            raise contradiction(f"a response of status {self.status} has no body", "leave body out")
-        return self
+            yield contradiction(f"a response of status {self.status} has no body", "leave body out")
 
 
 class Rewrite(Settings):
@@ -96,7 +97,7 @@ Split = Annotated[
 ]
 
 
-class Route(Settings):
+class Route(Consistent):
     """Match rules, policies, and one of `service`, `redirect`, `respond`."""
 
     unavailable = frozenset({"compose", "plugins", "plan", "consumers"})
@@ -139,23 +140,23 @@ class Route(Settings):
         default_factory=Policies, description="Policies of this route; they replace wider ones."
     )
 
-    @model_validator(mode="after")
-    def _one_action(self) -> Self:
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """Settings that do not go together."""
         given = [name for name in ACTIONS if getattr(self, name) is not None]
         if len(given) > 1:
             hint = "a route has exactly one of them"
-            raise contradiction(f"{' and '.join(given)} are given", hint)
+            yield contradiction(f"{' and '.join(given)} are given", hint)
         if not given:
-            raise lacking("none of service, redirect and respond is given", "name a service")
-        only = [name for name in ("strip_prefix", "rewrite", "mirror") if getattr(self, name)]
-        if only and self.service is None:
-            raise lacking(f"{only[0]} works only with service", f"{given[0]} sends nothing on")
+            yield lacking("none of service, redirect and respond is given", "name a service")
+        for name in ("strip_prefix", "rewrite", "mirror"):
+            if getattr(self, name) is not None and self.service is None and given:
+                hint = f"{given[0]} sends nothing on"
+                yield lacking(f"{name} works only with service", hint)
         if self.websocket is not None and not self.upgrades:
-            raise contradiction(
+            yield contradiction(
                 "websocket is given, but upgrades is empty", "leave upgrades out, or name websocket"
             )
         if self.strip_prefix is not None and self.rewrite is not None:
-            raise contradiction(
+            yield contradiction(
                 "both strip_prefix and rewrite are given", "rewrite alone sets the whole path"
             )
-        return self

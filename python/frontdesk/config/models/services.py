@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from frontdesk.config.models.policies import Policies
 from frontdesk.config.models.tls import UpstreamTls
 from frontdesk.fields.addresses import TargetUrl, UpstreamHost
-from frontdesk.fields.base import Settings, contradiction, default, lacking
+from frontdesk.fields.base import Consistent, Settings, contradiction, default, lacking
 from frontdesk.fields.shorthand import not_yet, text_as
 from frontdesk.fields.units import (
     Duration,
@@ -21,7 +21,9 @@ from frontdesk.fields.units import (
 )
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Iterator
+
+    from pydantic_core import PydanticCustomError
 
 
 Balance = Literal["round_robin", "least_requests"]
@@ -34,7 +36,8 @@ class Target(Settings):
     unavailable = frozenset({"tls", "zone"})
 
     url: TargetUrl = Field(
-        description="`http://host:port` or `https://host:port`; a path in it is a prefix."
+        description="`http://host:port` or `https://host:port`, a path in it is a prefix; or "
+        "`tcp://host:port` for connections that are passed through."
     )
     weight: int = Field(
         default=1, ge=0, le=10_000, description="Share of the requests; 0 takes no new ones."
@@ -44,7 +47,7 @@ class Target(Settings):
 class Timeouts(Settings):
     """How long the gateway waits for the upstream."""
 
-    connect: Duration = default("5s", parse_duration, "Time to connect; then 502.")
+    connect: Duration = default("5s", parse_duration, "Time to connect; then 504.")
     first_byte: Duration = default(
         "15s", parse_duration, "Time from the end of the request to the response head; then 504."
     )
@@ -74,7 +77,7 @@ class Pool(Settings):
     max_idle: int = Field(default=512, ge=0, le=100_000, description="Unused connections kept.")
 
 
-class Service(Settings):
+class Service(Consistent):
     """One API behind the gateway: its targets, and how it is called."""
 
     unavailable = frozenset(
@@ -113,6 +116,11 @@ class Service(Settings):
         description="What is spoken to the targets: `http1`; `h2`, HTTP/2 over TLS; `h2c`, HTTP/2 "
         "without TLS; `auto`, what an `https://` target chooses (ALPN), and HTTP/1 otherwise.",
     )
+    proxy_protocol: Literal[1, 2] | None = Field(
+        default=None,
+        description="Version of PROXY protocol with which connections to `tcp://` targets begin, so that "
+        "they learn the client's address.",
+    )
     tls: UpstreamTls | None = Field(
         default=None,
         description="How targets with an `https://` URL are verified; "
@@ -122,36 +130,46 @@ class Service(Settings):
         default_factory=Policies, description="Policies of every route to this service."
     )
 
-    @model_validator(mode="after")
-    def _one_source_of_targets(self) -> Self:
-        if (self.url is None) == (self.targets is None):
-            hint = 'write url: "http://host:port" or a list of targets'
-            if self.url is not None:
-                raise contradiction("both url and targets are given", hint)
-            raise lacking("neither url nor targets is given", hint)
-        return self
-
-    @model_validator(mode="after")
-    def _one_scheme(self) -> Self:
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """Settings that do not go together."""
+        hint = 'write url: "http://host:port" or a list of targets'
+        if self.url is not None and self.targets is not None:
+            yield contradiction("both url and targets are given", hint)
+        if self.url is None and self.targets is None:
+            yield lacking("neither url nor targets is given", hint)
         schemes = {target.url.scheme for target in self.all_targets()}
         if len(schemes) > 1:
-            raise contradiction(
-                "some targets are http:// and some are https://",
+            first, second = sorted(schemes)[:2]
+            yield contradiction(
+                f"some targets are {first}:// and some are {second}://",
                 "make two services of them, or give all the same scheme",
             )
-        if self.tls is not None and schemes == {"http"}:
-            raise contradiction("tls is given, but the targets are http://", "write https://")
+        if self.proxy_protocol is not None and "tcp" not in schemes:
+            yield contradiction(
+                "proxy_protocol is only for tcp:// targets",
+                "requests carry X-Forwarded-For instead",
+            )
+        if self.tls is not None and "https" not in schemes:
+            given = " and ".join(f"{scheme}://" for scheme in sorted(schemes))
+            yield contradiction(f"tls is given, but the targets are {given}", "write https://")
+        if self.protocol != "auto" and schemes == {"tcp"}:
+            yield contradiction(
+                "protocol is given, but the targets are tcp://", "leave it out, or write http://"
+            )
         if self.protocol == "h2" and schemes == {"http"}:
-            raise contradiction(
+            yield contradiction(
                 "protocol h2 is HTTP/2 over TLS, but the targets are http://",
                 "write protocol: h2c, or https://",
             )
         if self.protocol == "h2c" and schemes == {"https"}:
-            raise contradiction(
+            yield contradiction(
                 "protocol h2c is HTTP/2 without TLS, but the targets are https://",
                 "write protocol: h2, or http://",
             )
-        return self
+
+    def is_tcp(self) -> bool:
+        """Whether connections are passed through to it."""
+        return any(target.url.scheme == "tcp" for target in self.all_targets())
 
     def all_targets(self) -> list[Target]:
         """The targets in order, whichever way they were written."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from pydantic.config import JsonDict
 
 from frontdesk.fields.addresses import ServerName
-from frontdesk.fields.base import Settings, contradiction, default, lacking
+from frontdesk.fields.base import Consistent, Settings, contradiction, default, lacking
 from frontdesk.fields.units import Duration, parse_duration
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Iterator
+
+    from pydantic_core import PydanticCustomError
 
 FILE_EXAMPLES: JsonDict = {"examples": ["certs/site.pem"]}
 
@@ -37,7 +39,7 @@ class Certificate(Settings):
     )
 
 
-class Hsts(Settings):
+class Hsts(Consistent):
     """Tells browsers to use HTTPS only (RFC 6797)."""
 
     max_age: Duration = default("365d", parse_duration, "How long a browser remembers.")
@@ -46,11 +48,10 @@ class Hsts(Settings):
         default=False, description="Whether the name may go into the browsers' preload lists."
     )
 
-    @model_validator(mode="after")
-    def _preload_is_whole(self) -> Self:
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """Settings that do not go together."""
         if self.preload and not self.subdomains:
-            raise lacking("preload without subdomains has no effect", "set subdomains: true")
-        return self
+            yield lacking("preload without subdomains has no effect", "set subdomains: true")
 
 
 class ListenerTls(Settings):
@@ -76,7 +77,7 @@ class ListenerTls(Settings):
     )
 
 
-class UpstreamTls(Settings):
+class UpstreamTls(Consistent):
     """TLS towards the targets of a service."""
 
     ca: str | None = Field(
@@ -102,14 +103,13 @@ class UpstreamTls(Settings):
         default=None, min_length=1, description="PEM file of the private key to it."
     )
 
-    @model_validator(mode="after")
-    def _belongs_together(self) -> Self:
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """Settings that do not go together."""
         if (self.certificate is None) != (self.key is None):
             missing = "key" if self.key is None else "certificate"
-            raise lacking(
+            yield lacking(
                 f"a client certificate needs certificate and key, and there is no {missing}",
                 f"add {missing}, or remove the other",
             )
         if not self.verify and self.ca is not None:
-            raise contradiction("ca is given, but verify is off", "remove one of them")
-        return self
+            yield contradiction("ca is given, but verify is off", "remove one of them")

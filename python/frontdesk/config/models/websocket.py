@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from frontdesk.fields.base import Settings, contradiction, default, invalid
+from frontdesk.fields.base import Consistent, contradiction, default, invalid
 from frontdesk.fields.units import (
     Duration,
     DurationOrOff,
@@ -18,7 +18,9 @@ from frontdesk.fields.units import (
 )
 
 if TYPE_CHECKING:
-    from typing import Self
+    from collections.abc import Iterator
+
+    from pydantic_core import PydanticCustomError
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 _DEFAULT_PORTS = {"https": ":443", "wss": ":443", "http": ":80", "ws": ":80"}
@@ -36,7 +38,7 @@ def _origin(value: str) -> str:
     return f"{scheme}://{host}{'' if port == _DEFAULT_PORTS.get(scheme) else port or ''}"
 
 
-class WebSocket(Settings):
+class WebSocket(Consistent):
     """Rules of the upgraded connections of a route."""
 
     origins: Annotated[list[Annotated[str, AfterValidator(_origin)]], Field(max_length=1_000)] = (
@@ -62,10 +64,9 @@ class WebSocket(Settings):
         "Size of a message, or off; beyond it the connection is closed with 1009.",
     )
 
-    @model_validator(mode="after")
-    def _ping_comes_first(self) -> Self:
+    def contradictions(self) -> Iterator[PydanticCustomError]:
+        """Settings that do not go together."""
         if self.ping >= self.idle:
-            raise contradiction(
+            yield contradiction(
                 "ping is not shorter than idle", "a side must have time to answer; or set ping: off"
             )
-        return self

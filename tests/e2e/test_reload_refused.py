@@ -116,6 +116,16 @@ def test_log_file_that_cannot_be_opened(gateway: Gateway) -> None:
     assert gateway.get("/").body == b"good"
 
 
+def test_every_address_that_cannot_be_bound_is_named(gateway: Gateway) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        listeners = {"web": {}, "far": {"address": "192.0.2.1:80"}, "taken": {"address": taken}}
+        done = gateway.reload(answering("bad", listeners=listeners))
+    assert done.returncode == 1
+    assert "listeners.far.address: listener far" in done.stderr
+    assert "listeners.taken.address: listener taken" in done.stderr
+
+
 def test_one_bad_listener_leaves_no_other_bound(gateway: Gateway) -> None:
     """The good one of two new listeners is closed again when the other cannot be bound."""
     good = free_port()

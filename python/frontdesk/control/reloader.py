@@ -126,11 +126,14 @@ class Reloader:
             return await self._put_in_force(cause, outcome.compiled)
         except Refused as error:
             whole = ConfigError(self._options.file, 0, 0, "", "")
-            place = outcome.compiled.places.get(error.setting, whole)
-            said = dataclasses.replace(place, message=str(error))
-            return Report(
-                Result.refused, cause, in_force, errors=[said.as_dict()], text=said.render()
-            )
+            places = outcome.compiled.places
+            said = [
+                dataclasses.replace(places.get(setting, whole), message=message)
+                for message, setting in error.reasons
+            ]
+            errors = [one.as_dict() for one in said]
+            text = "\n".join(one.render() for one in said)
+            return Report(Result.refused, cause, in_force, errors=errors, text=text)
 
     async def _put_in_force(self, cause: str, new: Compiled) -> Report:
         """Bind, roll out, commit.

@@ -22,7 +22,15 @@ class Refused(Exception):
 
     def __init__(self, message: str, setting: str = "") -> None:
         super().__init__(message)
-        self.setting = setting
+        self.reasons = [(message, setting)]
+
+    @classmethod
+    def together(cls, several: list[Refused]) -> Refused:
+        """Several refusals as one."""
+        first, *others = several
+        for other in others:
+            first.reasons += other.reasons
+        return first
 
 
 class Rollout:
@@ -36,13 +44,16 @@ class Rollout:
         """Have every address bound before anything changes.
 
         Raises:
-            Refused: an address is taken, not ours or not allowed.
+            Refused: addresses are taken, not ours or not allowed.
         """
+        refusals = []
         for name, (host, port) in compiled.meta.listeners.items():
             try:
                 await self._boss.do("bind", name=name, host=host, port=port, slot=0)
             except BossRefused as error:
-                raise Refused(str(error), f"listeners.{name}.address") from error
+                refusals.append(Refused(str(error), f"listeners.{name}.address"))
+        if refusals:
+            raise Refused.together(refusals)
 
     async def everywhere(self, new: Compiled, old: Compiled | None) -> int:
         """Apply to all members; the number of those that did not run it already.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.harness import (
     RecordedRequest,
     RecordingUpstream,
     eventually,
+    free_port,
     ok,
 )
 
@@ -172,3 +174,38 @@ def test_client_that_pipelines_past_the_last_request_gets_every_answer_whole(
             answers = [client.response() for _ in range(3)]
             assert client.read_until_close() == b""
         assert [(a.status, a.complete, len(a.body)) for a in answers] == [(200, True, 20_000)] * 3
+
+
+def test_few_long_connections_are_dealt_out_evenly(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+) -> None:
+    """However the kernel's hash would have it; and each goes on where it is, over a reload too."""
+    gateway = gateway_of(config(upstream, process={"threads": 2}), threads=2)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Connection(gateway.port)) for _ in range(7)]
+        assert all(client.request().status == 200 for client in clients)
+        both = [gateway.metric("frontdesk_thread_connections_open", thread=n) for n in "01"]
+        assert sorted(both) == [3, 4]
+        for _ in range(30):
+            with Connection(gateway.port) as client:
+                assert client.request().status == 200
+        assert gateway.metric("frontdesk_connections_handed_over_total") > 0
+        assert (
+            gateway.reload(config(upstream, process={"threads": 2, "drain": "20s"})).returncode == 0
+        )
+        assert all(client.request().status == 200 for client in clients)
+
+
+def test_new_listener_takes_connections_on_every_thread_at_once(
+    gateway_of: Callable[..., Gateway], upstream: RecordingUpstream
+) -> None:
+    """A thread may be given a connection of a listener that it does not know yet."""
+    gateway = gateway_of(config(upstream), threads=2)
+    for _ in range(5):
+        port = free_port()
+        both = {"web": {}, "more": {"address": f"127.0.0.1:{port}"}}
+        assert gateway.reload(config(upstream, listeners=both)).returncode == 0
+        for _ in range(10):
+            with Connection(port) as client:
+                assert client.request().status == 200
+        assert gateway.reload(config(upstream)).returncode == 0

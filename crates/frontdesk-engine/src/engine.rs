@@ -12,12 +12,13 @@ use std::time::Duration;
 use frontdesk_tls::Tickets;
 use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, LocalOptions};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::build::{Build, Secrets};
 use crate::clock::{TICK_MS, Tick};
+use crate::handover::{self, Handed, Lanes};
 use crate::listener::Listening;
 use crate::observe::log_writer::{self, LogWriter};
 use crate::observe::metrics::Registry;
@@ -54,6 +55,8 @@ struct State {
     retired: Vec<Arc<Build>>,
     senders: Vec<UnboundedSender<Command>>,
     receivers: Vec<UnboundedReceiver<Command>>,
+    /// Connections from one thread to another.
+    handed: Vec<Receiver<Handed>>,
     /// Listeners that have sockets.
     listening: HashSet<String>,
 }
@@ -65,16 +68,18 @@ impl Engine {
     /// The access-log thread could not be started.
     pub fn new(threads: usize) -> io::Result<Engine> {
         let (senders, receivers) = (0..threads.max(1)).map(|_| unbounded_channel()).unzip();
+        let (lanes, handed) = Lanes::new(threads.max(1));
         let build =
             Build::new(&Snapshot::empty(), String::new(), None).map_err(io::Error::other)?;
         Ok(Engine {
             threads: threads.max(1),
-            shared: Arc::new(Shared::new()?),
+            shared: Arc::new(Shared::new(lanes)?),
             state: Mutex::new(State {
                 build: Arc::new(build),
                 retired: Vec::new(),
                 senders,
                 receivers,
+                handed,
                 listening: HashSet::new(),
             }),
         })
@@ -159,13 +164,14 @@ impl Engine {
     /// A thread or its runtime could not be started.
     pub fn run(&self) -> io::Result<()> {
         let receivers = std::mem::take(&mut self.state().receivers);
+        let handed = std::mem::take(&mut self.state().handed);
         let mut threads = Vec::new();
-        for (index, receiver) in receivers.into_iter().enumerate() {
+        for (index, (receiver, handed)) in receivers.into_iter().zip(handed).enumerate() {
             let shared = Arc::clone(&self.shared);
             let empty =
                 Build::new(&Snapshot::empty(), String::new(), None).map_err(io::Error::other)?;
             let name = format!("engine-{index}");
-            let body = move || serve(index, shared, Arc::new(empty), receiver);
+            let body = move || serve(index, shared, Arc::new(empty), receiver, handed);
             threads.push(std::thread::Builder::new().name(name).spawn(body)?);
         }
         for thread in threads {
@@ -234,12 +240,13 @@ impl Shared {
     ///
     /// # Errors
     /// The access-log thread could not be started.
-    pub(crate) fn new() -> io::Result<Shared> {
+    pub(crate) fn new(lanes: Lanes) -> io::Result<Shared> {
         Ok(Shared {
             registry: Registry::default(),
             log: LogWriter::start()?,
             tickets: Tickets::default(),
             open: AtomicUsize::new(0),
+            lanes,
             via: format!("frontdesk-{:08x}", RandomState::new().hash_one(0u8) as u32),
         })
     }
@@ -308,6 +315,7 @@ fn serve(
     shared: Arc<Shared>,
     build: Arc<Build>,
     commands: UnboundedReceiver<Command>,
+    handed: Receiver<Handed>,
 ) -> io::Result<()> {
     let runtime = Builder::new_current_thread()
         .enable_io()
@@ -318,6 +326,7 @@ fn serve(
     runtime.block_on(async move {
         let thread = Thread::new(index, shared, build, seed);
         tokio::task::spawn_local(tick(Rc::clone(&thread)));
+        tokio::task::spawn_local(handover::receive(Rc::clone(&thread), handed));
         command_loop(&thread, commands).await;
         thread.flush_log();
     });
@@ -393,6 +402,8 @@ fn apply(
             None => leaving.push(old),
         }
     }
+    let states = |one: &Listening| (one.name.clone(), Rc::clone(&one.settings));
+    thread.know_listeners(listening.iter().map(states).collect());
     for old in leaving {
         if listening.iter().any(|new| new.same_socket(&old)) {
             old.hand_over();

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::build::{Action, Build, Forward, ListenerConfig, match_rules};
 use crate::h1::head::{RequestParts, upgrade_token, write_request};
+use crate::handover::Lanes;
 use crate::pipeline::{self, Decision, Place};
 use crate::snapshot::Snapshot;
 use crate::thread::{Shared, Thread};
@@ -63,7 +64,7 @@ pub fn explain(
         Ok(Parsed::Partial) => return Ok(refused("the request is not complete")),
         Err(fault) => return Ok(refused(&fault.to_string())),
     }
-    let shared = Arc::new(Shared::new().map_err(|error| error.to_string())?);
+    let shared = Arc::new(Shared::new(Lanes::default()).map_err(|error| error.to_string())?);
     let thread = Thread::new(0, shared, Arc::clone(&build), 1);
     thread.apply(Arc::clone(&build));
     let mut place = Place::default();

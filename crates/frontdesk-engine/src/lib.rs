@@ -13,6 +13,7 @@ mod grpc;
 mod grpc_web;
 mod h1;
 mod h2;
+mod handover;
 mod listener;
 mod mirror;
 mod observe;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -31,7 +32,7 @@ const SATURATED: &[u8] =
 /// A listener of one thread.
 pub(crate) struct Listening {
     pub(crate) name: String,
-    settings: ListenerState,
+    pub(crate) settings: ListenerState,
     task: JoinHandle<()>,
     listener: Rc<TcpListener>,
     thread: Rc<Thread>,
@@ -170,7 +171,7 @@ fn is_transient(error: &io::Error) -> bool {
     )
 }
 
-fn welcome(io: TcpStream, peer: std::net::IpAddr, settings: &ListenerState, thread: &Rc<Thread>) {
+fn welcome(io: TcpStream, peer: IpAddr, settings: &ListenerState, thread: &Rc<Thread>) {
     thread.stats.accepted.add(1);
     let limit = thread.max_connections.get();
     if thread.shared.open.fetch_add(1, Relaxed) >= limit {
@@ -178,6 +179,24 @@ fn welcome(io: TcpStream, peer: std::net::IpAddr, settings: &ListenerState, thre
         shed(&io, settings, thread);
         return;
     }
+    let (lanes, own) = (&thread.shared.lanes, thread.index);
+    // A thread that ends may be later than the one that it would give to.
+    let kept = if thread.draining.get() {
+        Some(io)
+    } else {
+        lanes.give(own, io, peer, &settings.borrow().name)
+    };
+    match kept {
+        Some(io) => {
+            lanes.opened(own);
+            admit(io, peer, settings, thread);
+        }
+        None => thread.stats.handed_over.add(1),
+    }
+}
+
+/// Serves a connection that counts as open.
+pub(crate) fn admit(io: TcpStream, peer: IpAddr, settings: &ListenerState, thread: &Rc<Thread>) {
     // Where this fails the connection is merely slower.
     let _ = io.set_nodelay(true);
     thread.stats.open.add(1);
@@ -208,5 +227,6 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.stats.open.sub(1);
         self.0.shared.open.fetch_sub(1, Relaxed);
+        self.0.shared.lanes.closed(self.0.index);
     }
 }

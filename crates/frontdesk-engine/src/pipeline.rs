@@ -313,6 +313,7 @@ fn stripped<'p>(path: &'p [u8], prefix: &[u8]) -> &'p [u8] {
 
 #[cfg(test)]
 mod tests {
+    use crate::handover::Lanes;
     use std::pin::pin;
     use std::sync::{Arc, Mutex};
     use std::task::{Context, Poll, Waker};
@@ -411,7 +412,12 @@ mod tests {
         let mut build = Build::new(&snapshot(), String::new(), None).unwrap();
         build.routes[0].policies = policies.into();
         let build = Arc::new(build);
-        let thread = Thread::new(0, Arc::new(Shared::new().unwrap()), Arc::clone(&build), 1);
+        let thread = Thread::new(
+            0,
+            Arc::new(Shared::new(Lanes::default()).unwrap()),
+            Arc::clone(&build),
+            1,
+        );
         let mut ex = Exchange::default();
         ex.bytes = raw.as_bytes().to_vec();
         let parsed = parse_request(&ex.bytes, &HeadLimits::default(), &mut ex.head);

@@ -13,6 +13,8 @@ use rustc_hash::FxHashMap;
 use crate::buffers::Buffers;
 use crate::build::{Action, Build, Service};
 use crate::clock::Clock;
+use crate::h1::client::ListenerState;
+use crate::handover::Lanes;
 use crate::observe::log_writer::LogWriter;
 use crate::observe::metrics::{Registry, RouteStats, StatsKey, ThreadStats};
 
@@ -28,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) tickets: Tickets,
     /// Open client connections of all threads.
     pub(crate) open: AtomicUsize,
+    pub(crate) lanes: Lanes,
     /// The gateway's name in Via: unique, so that a request which comes back is recognised.
     pub(crate) via: String,
 }
@@ -47,6 +50,8 @@ pub(crate) struct Thread {
     /// Mirrored requests in flight.
     pub(crate) mirrors: Cell<u32>,
     build: RefCell<Rc<ThreadBuild>>,
+    /// Settings of the listeners by name; at a drain they stay, though nothing more is accepted.
+    listeners: RefCell<Vec<(String, ListenerState)>>,
     upstreams: RefCell<FxHashMap<TargetKey, Rc<Upstream>>>,
     #[expect(
         clippy::vec_box,
@@ -104,12 +109,25 @@ impl Thread {
             max_connections: Cell::new(usize::MAX),
             mirrors: Cell::new(0),
             build: RefCell::new(Rc::new(empty)),
+            listeners: RefCell::default(),
             upstreams: RefCell::default(),
             exchanges: RefCell::default(),
             log: RefCell::default(),
             // Xorshift must not start at zero.
             random: Cell::new(seed | 1),
         })
+    }
+
+    /// The settings of a listener, for a connection that another thread has accepted.
+    pub(crate) fn listener(&self, name: &str) -> Option<ListenerState> {
+        let listeners = self.listeners.borrow();
+        let found = listeners.iter().find(|(known, _)| known == name);
+        found.map(|(_, settings)| Rc::clone(settings))
+    }
+
+    /// From now on these listeners are known.
+    pub(crate) fn know_listeners(&self, listeners: Vec<(String, ListenerState)>) {
+        self.listeners.replace(listeners);
     }
 
     /// The build in force; a request keeps the one it started with.

@@ -118,6 +118,8 @@ pub(crate) struct ThreadStats {
     pub(crate) http2_open: Counter,
     /// By `h2::guard::Flood`.
     pub(crate) floods: [Counter; 6],
+    /// Connections that were accepted here and given to another thread.
+    pub(crate) handed_over: Counter,
     pub(crate) tcp_open: Counter,
     /// Connections that were passed through, by how they ended: [`crate::tcp::Outcome::LABELS`].
     pub(crate) tcp: [Counter; 6],

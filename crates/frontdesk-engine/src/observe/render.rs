@@ -63,6 +63,16 @@ pub const METRICS: &[(&str, &str, &str)] = &[
         "counter",
         "Times accept failed, for want of descriptors for example.",
     ),
+    (
+        "frontdesk_thread_connections_open",
+        "gauge",
+        "Open client connections by engine thread, over all workers.",
+    ),
+    (
+        "frontdesk_connections_handed_over_total",
+        "counter",
+        "Client connections that a thread has given to one that had fewer.",
+    ),
     ("frontdesk_tunnels_open", "gauge", "Upgraded connections."),
     (
         "frontdesk_tcp_connections_open",
@@ -174,6 +184,9 @@ const THREAD_NUMBERS: &[(&str, ThreadNumber)] = &[
     ("frontdesk_connections_shed_total", |t| &t.shed),
     ("frontdesk_accept_errors_total", |t| &t.accept_errors),
     ("frontdesk_tunnels_open", |t| &t.tunnels),
+    ("frontdesk_connections_handed_over_total", |t| {
+        &t.handed_over
+    }),
     ("frontdesk_tcp_connections_open", |t| &t.tcp_open),
     ("frontdesk_http2_connections_open", |t| &t.http2_open),
     ("frontdesk_upstream_connections_opened_total", |t| {
@@ -242,6 +255,14 @@ pub(crate) fn prometheus(registry: &Registry, hash: &str, log_lost: u64) -> Stri
     labelled(&mut out, &threads, floods, &Flood::LABELS, |t, i| {
         &t.floods[i]
     });
+    header(&mut out, "frontdesk_thread_connections_open");
+    for (index, thread) in threads.iter().enumerate() {
+        let open = thread.open.get();
+        let _ = writeln!(
+            out,
+            "frontdesk_thread_connections_open{{thread=\"{index}\"}} {open}"
+        );
+    }
     let tcp = ("frontdesk_tcp_connections_total", "result");
     labelled(&mut out, &threads, tcp, &Outcome::LABELS, |t, i| &t.tcp[i]);
     let bytes = ("frontdesk_tcp_bytes_total", "direction");

@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 seconds="${1:-10}"
 [ $# -gt 0 ] && shift
-targets="${*:-request_head response_head chunked canonical_path snapshot}"
+targets="${*:-request_head response_head chunked canonical_path snapshot websocket}"
 host="$(rustc -vV | sed -n 's/^host: //p')"
 target_dir="${CARGO_TARGET_DIR:-fuzz/target}"
 

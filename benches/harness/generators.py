@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 64
 
-_HANDSHAKES = Path(__file__).with_name("handshakes.py")
-_CRATE = Path(__file__).resolve().parents[1] / "loadgen"
+_BENCHES = Path(__file__).resolve().parents[1]
+_CRATE = _BENCHES / "loadgen"
 
 # Many paths are formatted once; each request then costs a call of Lua, one path costs none.
 _MANY_PATHS = """
@@ -64,22 +64,34 @@ def saturate(
             return _wrk(f"https://127.0.0.1:{port}", paths, seconds, folder)
         case "http2":
             return _h2load(port, paths[0], seconds)
+        case "grpc":
+            message = folder / "message.grpc"
+            message.write_bytes(b"\0\0\0\0\x20" + b"x" * 32)
+            fields = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+            return _h2load(port, paths[0], seconds, "-d", str(message), *fields)
         case "handshakes":
             return _handshakes(port, paths[0], seconds, resume=False)
         case "resumed":
             return _handshakes(port, paths[0], seconds, resume=True)
+        case "websocket":
+            return _program("websocket_load", port, paths[0], seconds, CONNECTIONS)
 
 
 def _handshakes(port: int, path: str, seconds: int, *, resume: bool) -> Saturation:
-    program = [sys.executable, str(_HANDSHAKES), str(port), path, str(seconds), str(int(resume))]
-    found = json.loads(_run(pinned(LOAD_CORE, program)))
+    return _program("handshakes", port, path, seconds, int(resume))
+
+
+def _program(name: str, *arguments: object) -> Saturation:
+    """One of our own generators, which prints what it saw."""
+    program = [sys.executable, "-m", f"harness.{name}", *map(str, arguments)]
+    found = json.loads(_run(pinned(LOAD_CORE, program), _BENCHES))
     return Saturation(found["requests"], found["seconds"], found["failed"])
 
 
-def _h2load(port: int, path: str, seconds: int) -> Saturation:
+def _h2load(port: int, path: str, seconds: int, *more: str) -> Saturation:
     """HTTP/2 over TLS: 64 connections with 10 requests at a time on each."""
     flags = ["-t1", f"-c{CONNECTIONS}", "-m10", f"-D{seconds}"]
-    output = _run(pinned(LOAD_CORE, ["h2load", *flags, f"https://127.0.0.1:{port}{path}"]))
+    output = _run(pinned(LOAD_CORE, ["h2load", *flags, *more, f"https://127.0.0.1:{port}{path}"]))
     requests = re.search(r"requests: .* (\d+) done, (\d+) succeeded, (\d+) failed", output)
     if requests is None:
         raise RuntimeError(f"h2load says nothing of its requests:\n{output}")
@@ -220,5 +232,6 @@ def _target_folder() -> Path:
     return _CRATE.parents[1] / ".build" / "loadgen"
 
 
-def _run(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def _run(command: list[str], folder: Path | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
+    return done.stdout

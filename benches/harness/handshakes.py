@@ -1,4 +1,4 @@
-"""One request per TLS connection, as fast as one process goes: `handshakes.py PORT PATH SECONDS RESUME`.
+"""One request per TLS connection, as fast as one process goes: `harness.handshakes PORT PATH SECONDS RESUME`.
 
 Prints how many there were as JSON. With RESUME 1 every connection resumes the session of the first one; a
 connection that does not is counted as failed.

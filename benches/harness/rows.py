@@ -9,6 +9,7 @@ from . import columns, idle, open_loop, reload, saturation, start
 from .contender import Contender
 from .peers import ENVOY, FRONTDESK, HAPROXY, NGINX, Peer
 from .reloadable import ReloadFrontdesk, ReloadNginx
+from .upstream import grpc_upstream, websocket_echo
 from .work import Work
 
 if TYPE_CHECKING:
@@ -54,6 +55,27 @@ def _speaking(speaks: Speaks, *peers: Peer) -> Callable[[Context], Result]:
         return saturation.measure(context, chosen, NGINX.name)
 
     return measure
+
+
+def _grpc(context: Context) -> Result:
+    with grpc_upstream(NGINX.find() or NGINX.name, context.folder) as port:
+        work = Work(port, speaks="grpc")
+        chosen = _some(context, *((peer.name, peer, work) for peer in (FRONTDESK, NGINX, ENVOY)))
+        return saturation.measure(context, chosen, NGINX.name)
+
+
+def _websocket(context: Context) -> Result:
+    with websocket_echo(context.folder) as port:
+        work = Work(port, speaks="websocket")
+        chosen = _some(context, *((peer.name, peer, work) for peer in (FRONTDESK, NGINX)))
+        return saturation.measure(context, chosen, NGINX.name)
+
+
+def _idle_websockets(context: Context) -> Result:
+    with websocket_echo(context.folder) as port:
+        work = Work(port, speaks="websocket")
+        chosen = _some(context, *((peer.name, peer, work) for peer in (FRONTDESK, NGINX)))
+        return idle.measure_websockets(context, chosen)
 
 
 def _many_routes(context: Context) -> Result:
@@ -146,6 +168,9 @@ ROWS = (
         columns.SATURATION,
         _speaking("resumed", FRONTDESK, NGINX),
     ),
+    Row("grpc", "gRPC unary, HTTP/2 on both sides", columns.SATURATION, _grpc),
+    Row("websocket", "WebSocket, messages of 64 bytes", columns.SATURATION, _websocket),
+    Row("websocket-idle", "Idle WebSockets", columns.IDLE, _idle_websockets),
     Row("idle", "Idle keep-alive connections", columns.IDLE, _idle),
     Row("memory", "Idle install, all processes", columns.MEMORY, _memory),
     Row("start", "Start with 10,000 routes", columns.START, _start),

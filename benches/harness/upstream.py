@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cores import LOAD_CORE
@@ -10,7 +12,6 @@ from .process import Launch, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 BODY_SIZES = (0, 1024, 100 * 1024, 1024 * 1024)
 
@@ -32,6 +33,12 @@ _LARGE = """server {{ listen 127.0.0.1:{port} backlog=4096; root {folder};
   location / {{ try_files /body-{size} =500; }} }}"""
 
 
+_GRPC = """server {{ listen 127.0.0.1:{probe}; location / {{ return 200; }} }}
+  server {{ listen 127.0.0.1:{port} http2 backlog=4096; root {folder}; http2_max_concurrent_streams 1024;
+  default_type application/grpc; add_trailer grpc-status 0; error_page 405 =200 $uri;
+  location / {{ try_files /reply =500; }} }}"""
+
+
 @contextmanager
 def upstream(nginx: str, folder: Path) -> Iterator[dict[int, int]]:
     """Runs the upstream; gives the port of each body size."""
@@ -42,6 +49,27 @@ def upstream(nginx: str, folder: Path) -> Iterator[dict[int, int]]:
     command = [nginx, "-p", str(folder), "-e", "upstream.error.log", "-c", str(config)]
     with Launch("upstream", command, ports[0], LOAD_CORE, folder, "/").start():
         yield ports
+
+
+@contextmanager
+def grpc_upstream(nginx: str, folder: Path) -> Iterator[int]:
+    """An nginx that answers every gRPC call with one message and a status in the trailers; gives its port."""
+    probe, port = free_ports(2)
+    config = folder / "grpc.conf"
+    (folder / "reply").write_bytes(b"\0\0\0\0\x20" + b"x" * 32)
+    config.write_text(_HEAD.format(servers=_GRPC.format(probe=probe, port=port, folder=folder)))
+    command = [nginx, "-p", str(folder), "-e", "grpc.error.log", "-c", str(config)]
+    with Launch("grpc-upstream", command, probe, LOAD_CORE, folder, "/").start():
+        yield port
+
+
+@contextmanager
+def websocket_echo(folder: Path) -> Iterator[int]:
+    """Runs the WebSocket server; gives its port."""
+    port = free_ports(1)[0]
+    command = [sys.executable, str(Path(__file__).with_name("websocket_echo.py")), str(port)]
+    with Launch("websocket-echo", command, port, LOAD_CORE, folder, "/").start():
+        yield port
 
 
 def _server(size: int, port: int, folder: Path) -> str:

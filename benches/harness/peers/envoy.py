@@ -12,6 +12,8 @@ _MANAGER = (
     ".http_connection_manager.v3.HttpConnectionManager"
 )
 _TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_HTTP = f"type.googleapis.com/{_OPTIONS}"
 _ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
 
@@ -48,6 +50,9 @@ def _bootstrap(setting: Setting) -> dict[str, Any]:
         "connect_timeout": "5s",
         "load_assignment": {"cluster_name": "up", "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
+    if setting.work.speaks == "grpc":
+        http2 = {"explicit_http_config": {"http2_protocol_options": {}}}
+        cluster["typed_extension_protocol_options"] = {_OPTIONS: {"@type": _HTTP, **http2}}
     return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
 
 
@@ -59,7 +64,7 @@ def _secured(setting: Setting, chain: dict[str, Any]) -> dict[str, Any]:
         "certificate_chain": {"filename": str(certificate_file)},
         "private_key": {"filename": str(key_file)},
     }
-    alpn = ["h2", "http/1.1"] if setting.work.speaks == "http2" else ["http/1.1"]
+    alpn = ["h2", "http/1.1"] if setting.work.is_http2 else ["http/1.1"]
     context = {
         "@type": _TLS,
         "common_tls_context": {"tls_certificates": [files], "alpn_protocols": alpn},

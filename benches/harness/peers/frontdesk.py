@@ -42,21 +42,28 @@ class Frontdesk(Peer):
         """The configuration as data."""
         limits = {"keepalive_requests": 1_000_000_000, "keepalive_idle": "1h"}
         url = f"http://127.0.0.1:{setting.work.upstream_port}"
-        routes = {
+        routes: dict[str, dict[str, object]] = {
             f"r{index}": {"match": {"path": f"{prefix}/**"}, "service": "up"}
             for index, prefix in enumerate(setting.work.prefixes())
         }
+        if setting.work.speaks == "websocket":
+            # As long as nginx is told to wait.
+            for route in routes.values():
+                route["websocket"] = {"idle": "1h", "ping": "off"}
         listener: dict[str, object] = {"address": f"127.0.0.1:{setting.port}", "limits": limits}
         if setting.work.is_secure:
             chain, key = certificate()
             files = {"certificate": str(chain), "key": str(key)}
             listener["tls"] = {"certificates": [files]}
+        protocol = "h2c" if setting.work.speaks == "grpc" else "auto"
         return {
             "version": 1,
             "listeners": {"web": listener},
             "observe": _observe(setting),
             "process": {"workers": 1, "threads": 1, "max_connections": 15_000},
-            "services": {"up": {"url": url, "pool": {"max_idle": POOL, "idle": "1h"}}},
+            "services": {
+                "up": {"url": url, "protocol": protocol, "pool": {"max_idle": POOL, "idle": "1h"}}
+            },
             "routes": routes,
         }
 

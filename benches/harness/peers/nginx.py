@@ -22,13 +22,18 @@ http {{
   proxy_http_version 1.1;
   # Bodies stream in memory: no temporary files, and buffers as large as the other peers have.
   proxy_max_temp_file_size 0; proxy_buffer_size 16k; proxy_buffers 8 16k;
-  proxy_set_header Connection "";
+{upgrade}
   proxy_set_header Host $http_host;
   proxy_set_header X-Forwarded-For $remote_addr;
   proxy_set_header X-Forwarded-Proto $scheme;
   proxy_set_header X-Forwarded-Host $http_host;
   proxy_set_header X-Request-ID $request_id;
   proxy_set_header Via "1.1 nginx";
+  grpc_set_header X-Forwarded-For $remote_addr;
+  grpc_set_header X-Forwarded-Proto $scheme;
+  grpc_set_header X-Forwarded-Host $http_host;
+  grpc_set_header X-Request-ID $request_id;
+  grpc_set_header Via "1.1 nginx";
   add_header X-Request-ID $request_id always;
   add_header Via "1.1 nginx" always;
   server {{
@@ -39,6 +44,12 @@ http {{
 }}
 """
 
+
+_NO_UPGRADE = '  proxy_set_header Connection "";'
+_UPGRADE = """\
+  map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+  proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+  proxy_read_timeout 1h; proxy_send_timeout 1h;"""
 
 _SECURE = """\
     ssl_certificate {chain}; ssl_certificate_key {key};
@@ -66,17 +77,16 @@ class Nginx(Peer):
 
     def render(self, setting: Setting) -> str:
         """The text of the configuration."""
-        locations = (
-            f"    location {prefix}/ {{ proxy_pass http://up; }}"
-            for prefix in setting.work.prefixes()
-        )
+        to = "grpc_pass grpc://up" if setting.work.speaks == "grpc" else "proxy_pass http://up"
+        locations = (f"    location {prefix}/ {{ {to}; }}" for prefix in setting.work.prefixes())
         secure, flags = "", ""
         if setting.work.is_secure:
             chain, key = certificate()
-            flags = " ssl http2" if setting.work.speaks == "http2" else " ssl"
+            flags = " ssl http2" if setting.work.is_http2 else " ssl"
             secure = _SECURE.format(chain=chain, key=key)
         return _CONFIG.format(
             flags=flags,
+            upgrade=_UPGRADE.format() if setting.work.speaks == "websocket" else _NO_UPGRADE,
             secure=secure,
             upstream=setting.work.upstream_port,
             port=setting.port,

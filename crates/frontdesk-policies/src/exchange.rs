@@ -151,6 +151,14 @@ impl Default for Exchange {
 }
 
 impl Exchange {
+    /// Keeps no more than its head, where it will live for long; the buffer that it had.
+    pub fn shrink(&mut self) -> Vec<u8> {
+        self.head.fields.shrink_to_fit();
+        self.spare_head = ResponseHead::default();
+        let head = self.bytes[..self.head_len.min(self.bytes.len())].to_vec();
+        std::mem::replace(&mut self.bytes, head)
+    }
+
     /// Makes it ready for the next request. `bytes` is left for the owner to take back.
     pub fn reset(&mut self) {
         self.canonical.clear();

@@ -149,7 +149,7 @@ impl Answered {
     async fn switch(
         mut self,
         client: &mut Client,
-        ex: &Exchange,
+        ex: &mut Exchange,
         plan: &Plan<'_>,
         upstream: &Upstream,
         report: &mut Report,
@@ -163,13 +163,21 @@ impl Answered {
         head::write_switching(&mut out, &self.head, self.up.buf.unread(), ex);
         self.up.buf.consume(self.length);
         report.status = 101;
-        if client.send(&out).await.is_ok() {
+        let sent = client.send(&out).await;
+        // It may live for long, and needs nothing of the exchange but what the log will say.
+        client.thread.buffers.give_scratch(out);
+        client
+            .thread
+            .buffers
+            .give_scratch(self.request.into_scratch());
+        drop(self.head);
+        client.thread.buffers.give_data(ex.shrink());
+        if sent.is_ok() {
             let is_websocket = ex.head.upgrade == Upgrade::WebSocket;
             let rules = plan.build.shared.websocket(plan.route);
             let talk = Conversation::new(rules, is_websocket, &client.thread);
             tunnel::run(client, &mut self.up, upstream, talk, report).await;
         }
-        client.thread.buffers.give_scratch(out);
         After::Close
     }
 }

@@ -49,8 +49,6 @@ pub(crate) async fn run(
 ) {
     let thread = std::rc::Rc::clone(&client.thread);
     thread.stats.tunnels.add(1);
-    client.make_room();
-    up.make_room(&thread.buffers);
     let mut upward = Direction::new(End::Client, End::Target, &thread);
     let mut downward = Direction::new(End::Target, End::Client, &thread);
     upward.judge(client.inbuf.unread(), &mut talk);
@@ -135,7 +133,15 @@ impl<'a> Direction<'a> {
                         continue;
                     }
                     ready!(wire::poll_flush(to, cx))?;
-                    if ready!(wire::poll_read(from, buf, cx))? == 0 {
+                    // A silent direction waits without a buffer.
+                    if buf.is_vacant() {
+                        *buf = self.thread.buffers.small();
+                    }
+                    let polled = wire::poll_read(from, buf, cx);
+                    if polled.is_pending() {
+                        self.thread.buffers.give(std::mem::take(buf));
+                    }
+                    if ready!(polled)? == 0 {
                         self.state = State::Ending;
                     }
                     self.judge(buf.unread(), talk);

@@ -238,7 +238,7 @@ def test_shutdown_tells_both_sides(gateway_of: Start, peer: Peer) -> None:
         peer.send(message(b"x" * 1_000)[:500])
         client.read_exactly(500)
         gateway.kill(signal.SIGTERM)
-        eventually(lambda: gateway.status("/readyz") == 503)
+        eventually(lambda: peer.received, what="the close frame for the service")
         peer.send(message(b"x" * 1_000)[500:] + message(b"too late"))
         assert client.read_exactly(504) == b"x" * 504
         assert client.read_exactly(4) == closing(1012)

@@ -67,10 +67,10 @@ pub(crate) async fn serve(
     ex.bytes = thread.buffers.scratch();
     ex.peer = stream.active.0.peer;
     ex.scheme = stream.active.0.scheme;
-    let is_extended = parts.extensions.get::<h2::ext::Protocol>().is_some();
-    let key = is_extended
-        .then(|| websocket::key(&thread))
-        .unwrap_or_default();
+    let key = match parts.extensions.get::<h2::ext::Protocol>() {
+        Some(_) => websocket::key(&thread),
+        None => String::new(),
+    };
     let limits = &stream.listener.limits;
     let received = head::receive(&parts, stream.body_ended, limits, &key, &mut ex);
     drop(parts);

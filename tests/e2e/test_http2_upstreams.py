@@ -161,6 +161,36 @@ def test_refused_stream_with_a_small_body_is_sent_again(
     assert up.last.body == b"hello"
 
 
+PARTS = {
+    "within-a-chunk": (b"Transfer-Encoding: chunked", b"5\r\nhel", 3, b"lo\r\n6\r\n world\r\n0\r\n\r\n"),
+    "before-a-chunk": (b"Transfer-Encoding: chunked", b"b\r\n", 0, b"hello world\r\n0\r\n\r\n"),
+    "within-a-length": (b"Content-Length: 11", b"hello ", 6, b"world"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_refused_stream_amid_a_body(gateway_of: Start, up: Http2Upstream, name: str) -> None:
+    """The next attempt gets the body from its beginning, and the client is read on where it was."""
+    framing, before, size, after = PARTS[name]
+    refused = threading.Event()
+
+    def refuse(stream: ServerStream) -> None:
+        stream.wait_received(size)
+        stream.reset(Code.REFUSED_STREAM)
+        refused.set()
+
+    up.answer(refuse_first(refuse))
+    gateway = gateway_of(config(up))
+    with Connection(gateway.port) as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a.test\r\n" + framing + b"\r\n\r\n" + before)
+        assert refused.wait(10)
+        eventually(lambda: len(up.requests) == 2, what="another attempt")
+        client.send(after)
+        assert client.response().body == b"second"
+        assert up.last.body == b"hello world"
+        assert client.request().status == 200, "the connection is in step"
+
+
 def test_refusal_that_goes_on(gateway_of: Start, up: Http2Upstream) -> None:
     up.answer(lambda stream: stream.reset(Code.REFUSED_STREAM))
     gateway = gateway_of(config(up))

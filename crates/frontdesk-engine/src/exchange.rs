@@ -12,6 +12,7 @@ use crate::build::{Action, ListenerConfig};
 use crate::clock::Timer;
 use crate::forward::{self, Attempt, Failure, Opened, Plan};
 use crate::grpc;
+use crate::h1::pieces::Source;
 use crate::h1::request_body::BodyState;
 use crate::observe::access_log::Entry;
 use crate::observe::metrics::{Duration, RouteStats};
@@ -71,6 +72,8 @@ pub(crate) struct Report {
     pub(crate) continued: bool,
     /// The body of a request that is tried again.
     pub(crate) request: Option<Box<RequestPieces>>,
+    /// How far an HTTP/1 client's body has been read for it.
+    pub(crate) source: Option<Source>,
 }
 
 impl Report {
@@ -89,6 +92,7 @@ impl Report {
             interim: 0,
             continued: false,
             request: None,
+            source: None,
         }
     }
 

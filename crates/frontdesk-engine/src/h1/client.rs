@@ -480,7 +480,8 @@ impl Downstream for Client {
         report: &mut Report,
     ) -> Result<After, Failure> {
         match up {
-            Opened::Http1(up) if ex.grpc_web.is_none() => {
+            // Where a part of the body was taken in pieces, the rest has to be.
+            Opened::Http1(up) if ex.grpc_web.is_none() && report.source.is_none() => {
                 attempt::run(self, up, attempt, ex, report).await
             }
             // The larger state of a relayed exchange is not carried by the others.

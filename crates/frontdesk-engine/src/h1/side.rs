@@ -42,16 +42,8 @@ pub(crate) async fn run(
     report: &mut Report,
 ) -> Result<After, Failure> {
     let target = relay::open(client, up, attempt, ex)?;
-    let source = match ex.head.framing {
-        Framing::None | Framing::Length(0) => Source::Done,
-        Framing::Length(length) => Source::Length(length),
-        Framing::Chunked => {
-            let limits = &client.listener.limits;
-            let rest = limits.rest(ex.head_len, ex.head.fields.len());
-            let extensions = client.listener.chunk_extensions;
-            Source::Chunked(Box::new(ChunkDecoder::new(extensions, rest)))
-        }
-    };
+    let before = report.source.take();
+    let source = before.unwrap_or_else(|| source(client, ex));
     let mut side = Side {
         sink: Sink::new(client.thread.buffers.scratch(), false),
         client,
@@ -60,9 +52,27 @@ pub(crate) async fn run(
         takes_trailers: ex.head.te_trailers,
     };
     let after = relay::run(&mut side, target, attempt, ex, report).await;
+    if after.is_err() {
+        // Another attempt goes on reading where this one has ended.
+        report.source = Some(side.source);
+    }
     let out = std::mem::take(&mut side.sink.out);
     side.client.thread.buffers.give_scratch(out);
     after
+}
+
+/// Where the body of a request begins.
+fn source(client: &Client, ex: &Exchange) -> Source {
+    match ex.head.framing {
+        Framing::None | Framing::Length(0) => Source::Done,
+        Framing::Length(length) => Source::Length(length),
+        Framing::Chunked => {
+            let limits = &client.listener.limits;
+            let rest = limits.rest(ex.head_len, ex.head.fields.len());
+            let extensions = client.listener.chunk_extensions;
+            Source::Chunked(Box::new(ChunkDecoder::new(extensions, rest)))
+        }
+    }
 }
 
 impl Downstream for Side<'_> {

@@ -355,8 +355,10 @@ def test_tls_may_end_at_the_gateway(gateway_of: Start, echo: Echo, tmp_path: Pat
     authority = Authority(tmp_path)
     certificates = [authority.issue("127.0.0.1").setting]
     gateway = start(gateway_of, config(echo, tls={"certificates": certificates}))
-    context = authority.client()
+    # The gateway does not know what is inside: it neither chooses a protocol nor refuses one.
+    context = authority.client(alpn=("h2", "postgresql"))
     with context.wrap_socket(connect(gateway), server_hostname="127.0.0.1") as sock:
+        assert sock.selected_alpn_protocol() is None
         assert take(sock, 6) == b"hello\n"
         sock.sendall(b"plain behind it")
         assert take(sock, 15) == b"plain behind it"

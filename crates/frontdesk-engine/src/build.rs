@@ -7,7 +7,7 @@ use frontdesk_http::HeadLimits;
 use frontdesk_policies::{IpFilter, NetSet, Policy};
 use frontdesk_router::{Captures, MatchRule, PathOptions, Router, Template, TemplateKind};
 use frontdesk_tls::{
-    Acceptor, CertificateFiles, ClientSettings, Connector, Roots, ServerSettings, Tickets,
+    Acceptor, Alpn, CertificateFiles, ClientSettings, Connector, Roots, ServerSettings, Tickets,
 };
 use frontdesk_upstream::{Balance, PoolSettings, Protocol, Secure, TargetKey};
 use rustc_hash::FxHashMap;
@@ -631,7 +631,11 @@ fn build_tls(
             .collect(),
         only_1_3: tls.only_1_3,
         strict_names: tls.strict_names,
-        http2: listener.http2,
+        alpn: match (&listener.tcp, listener.http2) {
+            (Some(_), _) => Alpn::None,
+            (None, false) => Alpn::Http1,
+            (None, true) => Alpn::Http2,
+        },
     };
     Ok(ListenerTls {
         acceptor: Acceptor::new(&listener.name, &settings, secrets.tickets)?,

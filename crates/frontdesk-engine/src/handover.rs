@@ -74,22 +74,24 @@ impl Lanes {
         (mine > theirs + mine / TOLERANCE).then_some(least)
     }
 
-    /// Gives a connection away if another thread should have it; else it comes back.
+    /// Gives a connection away if another thread should have it.
+    ///
+    /// # Errors
+    /// It stays here; or it is lost, where it cannot be taken from this thread's poll.
     pub(crate) fn give(
         &self,
         own: usize,
         io: TcpStream,
         peer: IpAddr,
         name: &str,
-    ) -> Option<TcpStream> {
+    ) -> Result<(), Option<TcpStream>> {
         let Some(lane) = self.better(own) else {
-            return Some(io);
+            return Err(Some(io));
         };
         let Ok(place) = lane.sender.try_reserve() else {
-            return Some(io);
+            return Err(Some(io));
         };
-        // One that cannot be taken from this thread's poll is closed, as one that cannot be registered is.
-        let io = io.into_std().ok()?;
+        let io = io.into_std().map_err(|_| None)?;
         // Counted at once, so that a burst does not go to one thread.
         lane.open.fetch_add(1, Relaxed);
         place.send(Handed {
@@ -97,7 +99,7 @@ impl Lanes {
             peer,
             listener: name.to_owned(),
         });
-        None
+        Ok(())
     }
 }
 

@@ -49,6 +49,8 @@ impl Listening {
         fd: OwnedFd,
     ) -> io::Result<Listening> {
         let socket = std::net::TcpListener::from(fd);
+        // Left by a gateway that was killed in its last call, on a socket that is the service manager's.
+        let _ = socket2::SockRef::from(&socket).detach_filter();
         let listener = Rc::new(TcpListener::from_std(socket)?);
         let settings: ListenerState = Rc::new(RefCell::new(Rc::new(config.clone())));
         let task = tokio::task::spawn_local(accept_loop(
@@ -181,17 +183,20 @@ fn welcome(io: TcpStream, peer: IpAddr, settings: &ListenerState, thread: &Rc<Th
     }
     let (lanes, own) = (&thread.shared.lanes, thread.index);
     // A thread that ends may be later than the one that it would give to.
-    let kept = if thread.draining.get() {
-        Some(io)
+    let given = if thread.draining.get() {
+        Err(Some(io))
     } else {
         lanes.give(own, io, peer, &settings.borrow().name)
     };
-    match kept {
-        Some(io) => {
+    match given {
+        Ok(()) => thread.stats.handed_over.add(1),
+        Err(Some(io)) => {
             lanes.opened(own);
             admit(io, peer, settings, thread);
         }
-        None => thread.stats.handed_over.add(1),
+        Err(None) => {
+            thread.shared.open.fetch_sub(1, Relaxed);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ pub use client::{ClientSettings, Connector, Roots};
 pub use fault::TlsFault;
 pub use hello::{Hello, HelloReader};
 pub use material::{CertificateFacts, check_chain, check_pair, check_roots};
-pub use server::{Acceptor, CertificateFiles, ServerSettings, Tickets};
+pub use server::{Acceptor, Alpn, CertificateFiles, ServerSettings, Tickets};
 pub use stream::{Secured, Socket, Stream};
 
 /// The protocol names of ALPN (RFC 7301) that the gateway speaks.

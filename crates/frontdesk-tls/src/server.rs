@@ -32,8 +32,19 @@ pub struct ServerSettings<'a> {
     pub only_1_3: bool,
     /// Refuse clients that name nobody or somebody unknown.
     pub strict_names: bool,
-    /// Offer HTTP/2.
-    pub http2: bool,
+    /// What is chosen among the client's protocols.
+    pub alpn: Alpn,
+}
+
+/// The protocols that a listener takes by ALPN (RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alpn {
+    /// Whatever is spoken inside is not known here: nothing is chosen, and no client refused for what it offers.
+    None,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, and HTTP/1.1 with clients that have no other.
+    Http2,
 }
 
 /// The keys that session tickets are sealed with, by listener: they outlive reloads, so that clients can
@@ -92,10 +103,10 @@ impl Acceptor {
                 .map_err(|error| error.to_string())?
                 .with_no_client_auth()
                 .with_cert_resolver(Arc::new(Names::new(keys, settings.strict_names)));
-        config.alpn_protocols = if settings.http2 {
-            vec![crate::H2.to_vec(), crate::HTTP11.to_vec()]
-        } else {
-            vec![crate::HTTP11.to_vec()]
+        config.alpn_protocols = match settings.alpn {
+            Alpn::None => Vec::new(),
+            Alpn::Http1 => vec![crate::HTTP11.to_vec()],
+            Alpn::Http2 => vec![crate::H2.to_vec(), crate::HTTP11.to_vec()],
         };
         config.ticketer = tickets.of(listener)?;
         config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -33,8 +33,8 @@ enum Stage {
 pub(crate) struct RequestPieces {
     /// Taken from the client and not yet by the target.
     data: Bytes,
-    /// All that was taken from the client, while that is little.
-    kept: Vec<u8>,
+    /// All that was taken from the client, while that is little and there may be another attempt.
+    kept: Option<Vec<u8>>,
     /// Bytes of `data` for which the client gets no room: an attempt before has taken them already, or they are
     /// the gateway's own.
     repeated: usize,
@@ -64,7 +64,7 @@ impl RequestPieces {
         };
         RequestPieces {
             data: Bytes::new(),
-            kept: Vec::new(),
+            kept: Some(Vec::new()),
             repeated: 0,
             end: (!has_body).then(Vec::new),
             stage: Stage::Sending,
@@ -92,8 +92,9 @@ impl RequestPieces {
         }
     }
 
-    /// The target has agreed to the upgrade, or has not: then there is no body.
+    /// The target has answered: there is no other attempt. Where it has not agreed to an upgrade there is no body.
     pub(crate) fn settle(&mut self, agreed: bool) {
+        self.kept = None;
         if self.stage == Stage::Held {
             self.stage = if agreed {
                 Stage::Sending
@@ -125,13 +126,14 @@ impl RequestPieces {
 
     /// Whether another attempt can send the whole request: what was taken of its body is at hand.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.received == self.kept.len() as u64
+        self.received == 0 || self.kept.is_some()
     }
 
     /// For another attempt: the body from its beginning.
     pub(crate) fn again(mut self, clock: &Clock) -> RequestPieces {
-        self.repeated = self.kept.len() - self.data.len();
-        self.data = Bytes::copy_from_slice(&self.kept);
+        let kept = self.kept.as_deref().unwrap_or_default();
+        self.repeated = kept.len().saturating_sub(self.data.len());
+        self.data = Bytes::copy_from_slice(kept);
         self.stage = Stage::Sending;
         self.deadline = clock.after(self.idle);
         self
@@ -238,10 +240,10 @@ impl RequestPieces {
                 if self.received > self.limit {
                     return Err(RequestStop::TooLarge);
                 }
-                if talk.is_none() && self.received <= KEPT as u64 {
-                    self.kept.extend_from_slice(&data);
-                } else {
-                    self.kept = Vec::new();
+                if self.received > KEPT as u64 {
+                    self.kept = None;
+                } else if let Some(kept) = &mut self.kept {
+                    kept.extend_from_slice(&data);
                 }
                 self.data = data;
                 self.deadline = side.thread().clock.after(self.idle);

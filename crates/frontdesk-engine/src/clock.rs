@@ -1,8 +1,9 @@
 //! One coarse clock per thread: ticks of 10 ms, the Date field, and the deadlines of all connections.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds of a tick.
@@ -134,6 +135,22 @@ impl Timer {
     /// The task is woken once the tick has come. Replaces what was set before.
     pub(crate) fn arm(&self, at: Tick) {
         self.clock.slots.borrow_mut()[self.index as usize].at = at;
+    }
+}
+
+impl Timer {
+    /// What the future gives, or nothing if it has not by the deadline.
+    pub(crate) async fn within<F: Future>(&self, deadline: Tick, future: F) -> Option<F::Output> {
+        let mut future = Box::pin(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.clock.now() >= deadline => Poll::Ready(None),
+            Poll::Pending => {
+                self.arm(deadline);
+                Poll::Pending
+            }
+        })
+        .await
     }
 }
 

@@ -1,9 +1,7 @@
 //! Forwarding: choose a target, send, receive; try again where that is safe.
 
-use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use frontdesk_http::Fault;
@@ -226,19 +224,11 @@ async fn open(
         return Ok(Opened::Http2(place));
     }
     let deadline = plan.thread.clock.after(plan.service.connect).min(total);
-    let mut connecting = Box::pin(async {
+    let connected = timer.within(deadline, async {
         if http1 {
             upstream.connect_http1().await
         } else {
             upstream.connect().await
-        }
-    });
-    let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
-        Poll::Ready(result) => Poll::Ready(Some(result)),
-        Poll::Pending if plan.thread.clock.now() >= deadline => Poll::Ready(None),
-        Poll::Pending => {
-            timer.arm(deadline);
-            Poll::Pending
         }
     });
     let mut tls = None;

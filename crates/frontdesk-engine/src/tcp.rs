@@ -254,16 +254,8 @@ async fn connect(
         let upstream: &Rc<Upstream> = &state.upstreams[target];
         let in_flight = upstream.begin();
         let deadline = client.thread.clock.after(service.connect);
-        let mut connecting = Box::pin(upstream.connect_http1());
-        let connected = poll_fn(|cx| match connecting.as_mut().poll(cx) {
-            Poll::Pending if client.thread.clock.now() >= deadline => Poll::Ready(None),
-            Poll::Pending => {
-                client.timer.arm(deadline);
-                Poll::Pending
-            }
-            Poll::Ready(result) => Poll::Ready(result.ok()),
-        });
-        if let Some(Connected::Http1(io)) = connected.await {
+        let connected = client.timer.within(deadline, upstream.connect_http1());
+        if let Some(Ok(Connected::Http1(io))) = connected.await {
             client.thread.stats.upstream_opened.add(1);
             return Some((target, io, in_flight));
         }

@@ -134,15 +134,9 @@ impl Client {
         let before = inbuf.unread().to_vec();
         self.thread.buffers.give(std::mem::take(&mut inbuf));
         let deadline = self.thread.clock.after(tls.handshake);
-        let mut shaking = Box::pin(tls.acceptor.accept(tcp, before));
-        let shaken = poll_fn(|cx| match shaking.as_mut().poll(cx) {
-            Poll::Pending if self.thread.clock.now() >= deadline => Poll::Ready(None),
-            Poll::Pending => {
-                self.timer.arm(deadline);
-                Poll::Pending
-            }
-            Poll::Ready(result) => Poll::Ready(Some(result)),
-        });
+        let shaken = self
+            .timer
+            .within(deadline, tls.acceptor.accept(tcp, before));
         let (outcome, io) = match shaken.await {
             Some(Ok(io)) if io.secured().is_some_and(|s| s.resumed) => {
                 (Handshake::Resumed, Some(io))

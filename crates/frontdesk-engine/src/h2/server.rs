@@ -74,17 +74,10 @@ pub(crate) async fn serve(begun: Begun) {
     let verdict = Rc::new(Cell::new(None));
     let guarded = Guarded::new(io, before, Rc::clone(&thread.clock), Rc::clone(&verdict));
     let deadline = thread.clock.after(listener.head_timeout);
-    let mut shaking = Box::pin(builder(&listener).handshake::<_, Bytes>(guarded));
-    let shaken = poll_fn(|cx| match shaking.as_mut().poll(cx) {
-        Poll::Ready(result) => Poll::Ready(result.ok()),
-        Poll::Pending if thread.clock.now() >= deadline => Poll::Ready(None),
-        Poll::Pending => {
-            timer.arm(deadline);
-            Poll::Pending
-        }
-    });
-    let Some(conn) = shaken.await else { return };
-    drop(shaking);
+    let shaking = builder(&listener).handshake::<_, Bytes>(guarded);
+    let Some(Ok(conn)) = timer.within(deadline, shaking).await else {
+        return;
+    };
     let opened = thread.clock.now();
     thread.stats.http2_open.add(1);
     let shared = Rc::new(Shared {
